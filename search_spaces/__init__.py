@@ -1,0 +1,18 @@
+"""Search spaces: what may vary in a search, sampled, counted, encoded and checked. Nothing of Ray or the service."""
+
+from search_spaces.errors import SpaceError, SpaceErrors
+from search_spaces.parameters import Bool, Categorical, Constant, Float, Int, Ordinal, Parameter
+from search_spaces.space import Space
+
+__all__ = [
+    "Bool",
+    "Categorical",
+    "Constant",
+    "Float",
+    "Int",
+    "Ordinal",
+    "Parameter",
+    "Space",
+    "SpaceError",
+    "SpaceErrors",
+]

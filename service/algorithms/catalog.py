@@ -1,0 +1,212 @@
+"""The tables of samplers, schedulers and presets. To add an algorithm, write its file and add its row here.
+
+How a spec's section becomes a choice from these tables is in spec.py.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from search_spaces import Space
+from service.algorithms.objective import Objective
+from service.algorithms.options import Option
+from service.algorithms.samplers import GridSampler, KdeSampler, RandomSampler, Sampler, TpeSampler
+from service.algorithms.schedulers import Asha, HyperBand, Scheduler, Unscheduled
+
+Options = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SamplerRow:
+    """A sampler that a spec can name."""
+
+    description: str
+    build: Callable[[Space, Objective, int, Options], Sampler]
+    options: tuple[Option, ...] = ()
+    needs_parameters: bool = False
+    """Whether it has nothing to model in a space where nothing varies."""
+    finite: bool = False
+    """Whether it proposes each point of a finite space once."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SchedulerRow:
+    """A scheduler that a spec can name."""
+
+    description: str
+    build: Callable[[int, Objective, Options], Scheduler]
+    options: tuple[Option, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Preset:
+    """A name for a sampler and a scheduler together."""
+
+    sampler: str
+    scheduler: str
+    description: str
+    paper: str
+
+
+_RUNGS = (
+    Option(
+        name="reduction_factor",
+        default=3,
+        low=2,
+        high=16,
+        description="eta: about one in so many trials passes a rung, and rungs lie that factor of epochs apart.",
+    ),
+    Option(name="min_epochs", default=1, low=1, high=1_000_000, description="Epochs before the first rung, at least."),
+)
+
+_KDE = (
+    Option(
+        name="random_fraction", default=1 / 3, low=0.0, high=1.0, description="Share of configurations drawn at random."
+    ),
+    Option(
+        name="top_percent", default=15, low=1, high=50, description="Percentage of results that count as the good ones."
+    ),
+    Option(name="candidates", default=64, low=1, high=4096, description="Draws of which the most promising is taken."),
+    Option(
+        name="bandwidth_factor", default=3.0, low=0.1, high=100.0, description="Widens the draws around good results."
+    ),
+    Option(
+        name="min_bandwidth",
+        default=1e-3,
+        low=1e-9,
+        high=1.0,
+        description="Least width of a density, in units of a parameter's range; keeps diversity among equal results.",
+    ),
+    Option(
+        name="min_points",
+        default=None,
+        low=1,
+        high=100_000,
+        description="Results that each density needs; null and too small values: one more than there are parameters.",
+    ),
+)
+
+_TPE = (
+    Option(
+        name="startup_trials",
+        default=20,
+        low=1,
+        high=100_000,
+        description="Trials with a result before the first model.",
+    ),
+    Option(name="candidates", default=24, low=1, high=4096, description="Draws of which the most promising is taken."),
+    Option(
+        name="gamma",
+        default=0.25,
+        low=0.01,
+        high=1.0,
+        description="gamma * sqrt(trials) results count as the good ones.",
+    ),
+    Option(
+        name="prior_weight",
+        default=1.0,
+        low=0.01,
+        high=100.0,
+        description="Weight of the prior, in units of one result.",
+    ),
+)
+
+SAMPLERS: dict[str, SamplerRow] = {
+    "grid": SamplerRow(
+        description="Every distinct configuration of a finite space once, in a fixed order.",
+        build=lambda space, _objective, seed, _options: GridSampler(space, seed),
+        finite=True,
+    ),
+    "random": SamplerRow(
+        description="Independent draws from the space.",
+        build=lambda space, _objective, seed, _options: RandomSampler(space, seed),
+    ),
+    "kde": SamplerRow(
+        description="BOHB's kernel densities over the results of the highest rung that has enough of them.",
+        build=lambda space, _objective, seed, options: KdeSampler(space, seed, **options),
+        options=_KDE,
+        needs_parameters=True,
+    ),
+    "tpe": SamplerRow(
+        description="Tree-structured Parzen estimator over what the trials came to.",
+        build=lambda space, objective, seed, options: TpeSampler(space, objective, seed, **options),
+        options=_TPE,
+        needs_parameters=True,
+    ),
+}
+
+SCHEDULERS: dict[str, SchedulerRow] = {
+    "none": SchedulerRow(
+        description="Every trial trains to its last epoch.",
+        build=lambda max_epochs, objective, _options: Unscheduled(max_epochs, objective),
+    ),
+    "asha": SchedulerRow(
+        description="Stops a trial that is not in the top 1/eta of its rung so far (stopping variant: nobody pauses).",
+        build=lambda max_epochs, objective, options: Asha(max_epochs=max_epochs, objective=objective, **options),
+        options=_RUNGS,
+    ),
+    "hyperband": SchedulerRow(
+        description="Brackets of synchronous successive halving, the most aggressive first; trials pause at rungs.",
+        build=lambda max_epochs, objective, options: HyperBand(max_epochs=max_epochs, objective=objective, **options),
+        options=_RUNGS,
+    ),
+}
+
+PRESETS: dict[str, Preset] = {
+    "grid": Preset(
+        sampler="grid",
+        scheduler="none",
+        description="Tries everything in a small, finite space.",
+        paper="",
+    ),
+    "random": Preset(
+        sampler="random",
+        scheduler="none",
+        description="The baseline that every other algorithm has to beat.",
+        paper="Bergstra and Bengio, Random Search for Hyper-Parameter Optimization, JMLR 13, 2012",
+    ),
+    "asha": Preset(
+        sampler="random",
+        scheduler="asha",
+        description="Random configurations, bad ones stopped early, no waiting: a safe first choice on many slots.",
+        paper="Li et al., A System for Massively Parallel Hyperparameter Tuning, MLSys 2020 (stopping variant)",
+    ),
+    "hyperband": Preset(
+        sampler="random",
+        scheduler="hyperband",
+        description="Random configurations in brackets that hedge between many short and few long trials.",
+        paper="Li et al., Hyperband: A Novel Bandit-Based Approach, JMLR 18(185), 2018",
+    ),
+    "bohb": Preset(
+        sampler="kde",
+        scheduler="hyperband",
+        description="HyperBand's brackets, filled from a model of the results.",
+        paper="Falkner et al., BOHB: Robust and Efficient Hyperparameter Optimization at Scale, ICML 2018",
+    ),
+    "tpe": Preset(
+        sampler="tpe",
+        scheduler="none",
+        description="Full trainings, each chosen by a model of those before: for few, expensive trials.",
+        paper="Bergstra et al., Algorithms for Hyper-Parameter Optimization, NeurIPS 2011",
+    ),
+}
+
+
+def catalog() -> list[dict[str, Any]]:
+    """Return the presets with their parts, options and papers, as GET /v1/algorithms shows them."""
+    return [
+        {
+            "name": name,
+            "description": preset.description,
+            "paper": preset.paper,
+            "sampler": preset.sampler,
+            "sampler_description": SAMPLERS[preset.sampler].description,
+            "scheduler": preset.scheduler,
+            "scheduler_description": SCHEDULERS[preset.scheduler].description,
+            "options": [
+                option.to_dict()
+                for option in (*SAMPLERS[preset.sampler].options, *SCHEDULERS[preset.scheduler].options)
+            ],
+        }
+        for name, preset in PRESETS.items()
+    ]

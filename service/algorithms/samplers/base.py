@@ -1,0 +1,52 @@
+"""The contract of a sampler: a pure function of the table of trials and the new trial's number.
+
+A sampler keeps no state that matters. It reads every observation from the table, to which the Study adds each rung's
+result before any verdict on it; so nothing can be lost on the way to a sampler, and a replay has nothing to rebuild.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import replace
+from typing import Any
+
+from search_spaces import Space
+from service.algorithms.proposals import Origin, OriginKind
+from service.algorithms.seeds import draw_seed
+from service.algorithms.trials import Trials
+
+MAX_DRAWS = 10
+"""How often a trial's configuration is drawn before one that was tried already is accepted."""
+
+
+class Sampler(ABC):
+    """Proposes configurations, from a search's seed and trial number alone where chance is involved."""
+
+    def __init__(self, space: Space, seed: int) -> None:
+        self.space = space
+        self.seed = seed
+
+    def propose(self, trial: int, trials: Trials) -> tuple[dict[str, Any], Origin]:
+        """Return the configuration of a new trial, and where it came from.
+
+        A configuration that an earlier trial had is drawn again, at most `MAX_DRAWS` times; a repetition that remains,
+        as it must in a small space, is told in the origin.
+        """
+        for redraw in range(MAX_DRAWS):
+            config, origin = self.draw(draw_seed(self.seed, trial, redraw), trials)
+            twin = trials.first_with(config)
+            if twin is None:
+                return config, origin
+        text = f"{origin.text}; the same as trial {twin}, as {MAX_DRAWS} draws gave nothing new"
+        return config, replace(origin, text=text, data={**origin.data, "same_as": twin})
+
+    @abstractmethod
+    def draw(self, seed: int, trials: Trials) -> tuple[dict[str, Any], Origin]:
+        """Return one configuration, drawn with this seed."""
+
+    def exhausted(self, trials: Trials) -> bool:
+        """Return whether there is nothing left to propose."""
+        del trials
+        return False
+
+    def draw_random(self, seed: int, why: str, **data: Any) -> tuple[dict[str, Any], Origin]:
+        """Return a configuration from the space's own distribution."""
+        return self.space.sample(seed), Origin(kind=OriginKind.RANDOM, text=why, data=data)

@@ -1,0 +1,82 @@
+"""The contract of a scheduler. Which configuration a trial has is no matter of any scheduler.
+
+The methods come in three kinds, so that a search can be replayed from its ledger without deciding anything again:
+`accept_*` and `record_*` take in facts, `apply` takes in a verdict that stands, and `verdict`, `settle` and `resume`
+are pure: they read the state and change nothing. The Study checks that trials exist and live; a scheduler need not.
+"""
+
+from abc import ABC, abstractmethod
+
+from service.algorithms.actions import Action
+from service.algorithms.objective import Objective
+from service.algorithms.proposals import Resume
+
+
+class Scheduler(ABC):
+    """Decides at rungs, of which `levels` gives the epochs, ascending; the last level is the last epoch of a trial."""
+
+    def __init__(self, levels: tuple[int, ...], objective: Objective) -> None:
+        self.levels = levels
+        self.objective = objective
+
+    # Facts
+
+    @abstractmethod
+    def accept_start(self, trial: int) -> None:
+        """Take in a new trial."""
+
+    def accept_resume(self, trial: int) -> None:
+        """Take in that a promoted trial runs again."""
+        del trial
+
+    @abstractmethod
+    def crossed(self, trial: int, epoch: int) -> int | None:
+        """Return the rung that a report of this epoch answers, None between rungs. Each rung is answered once."""
+
+    @abstractmethod
+    def record_result(self, trial: int, rung: int, loss: float) -> None:
+        """Take in a result at the rung that `crossed` named."""
+
+    @abstractmethod
+    def record_failed(self, trial: int) -> int | None:
+        """Rank a lost trial last at the rung it was on its way to; return that rung, None if it was on no way."""
+
+    def record_cancelled(self, trial: int) -> None:
+        """Forget a trial that nobody shall wait for."""
+        del trial
+
+    def apply(self, action: Action) -> None:
+        """Take in a verdict that stands, on any trial."""
+        del action
+
+    # Decisions
+
+    @abstractmethod
+    def start_epochs(self) -> int:
+        """Return the epoch to which the next new trial trains at most."""
+
+    @abstractmethod
+    def verdict(self, trial: int, epoch: int, rung: int | None) -> Action:
+        """Return what becomes of a trial that reported before its last epoch; the report is already recorded."""
+
+    def settle(self, pausing: int | None, may_start: bool) -> list[Action]:
+        """Return what follows for trials at barriers, promotions first.
+
+        Args:
+            pausing: the trial whose verdict of this moment is to pause.
+            may_start: whether new trials may still join.
+        """
+        del pausing, may_start
+        return []
+
+    def resume(self) -> Resume | None:
+        """Return the promoted trial that should run next."""
+        return None
+
+    def waits_for(self) -> str | None:
+        """Return what running trials may still bring, None if they bring no new work."""
+        return None
+
+    def at(self, rung: int) -> str:
+        """Return a rung's name for people, e.g. 'rung 1 (epoch 3)'."""
+        return f"rung {rung} (epoch {self.levels[rung]})"

@@ -1,0 +1,271 @@
+"""The Study: all decisions of one search, as a pure function of the facts it was told.
+
+It knows no Ray, no clock, no database and no global random state. The runner asks `next()` whenever a slot is free and
+`tell`s what happened; it stores the proposals, events and actions it got, in order. A recovery feeds those stored facts
+to a fresh Study by `accept` and `accept_event`, which decide nothing, and goes on.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from search_spaces import Space
+from service.algorithms.actions import Action, ActionKind
+from service.algorithms.events import Cancelled, Closed, Enqueued, Event, Failed, Reported, Resized
+from service.algorithms.objective import Objective
+from service.algorithms.proposals import Done, Origin, OriginKind, Proposal, Resume, Start, Wait
+from service.algorithms.seeds import draw_seed
+from service.algorithms.spec import AlgorithmSpec
+from service.algorithms.trials import LIVE, Phase, TrialRecord, Trials
+
+_PHASE_AFTER = {
+    ActionKind.CONTINUE: Phase.RUNNING,
+    ActionKind.PAUSE: Phase.PAUSED,
+    ActionKind.PROMOTE: Phase.PAUSED,  # until next() resumes it
+    ActionKind.STOP: Phase.ENDED,
+    ActionKind.COMPLETE: Phase.ENDED,
+}
+
+
+class Study:
+    """The decisions of one search.
+
+    `next` and `tell` decide and take in what they decided; `accept` and `accept_event` only take in. Both ways leave
+    the same state behind. Not safe to call from several threads at a time. Facts handed in or out are never changed
+    afterwards, and must not be changed by the caller.
+    """
+
+    def __init__(
+        self,
+        *,
+        space: Space,
+        algorithm: AlgorithmSpec,
+        objective: Objective,
+        max_trials: int,
+        max_epochs: int,
+        seed: int,
+        target: float | None = None,
+    ) -> None:
+        """Begin a search.
+
+        Args:
+            space: what may vary.
+            algorithm: sampler and scheduler; `algorithm.accepts(...)` has been asked.
+            objective: which metric, which direction, which value of a curve counts.
+            max_trials: how many trials are proposed at most, those enqueued included.
+            max_epochs: the epoch at which a trial is complete.
+            seed: at least 0; with a trial's number, the source of every draw.
+            target: the search is done once a report is this good or better; None: never.
+        """
+        self.trials = Trials()
+        self.objective = objective
+        self._space = space
+        self._max_trials = max_trials
+        self._max_epochs = max_epochs
+        self._seed = seed
+        self._target = target
+        self._sampler = algorithm.build_sampler(space, objective, seed)
+        self._scheduler = algorithm.build_scheduler(max_epochs, objective)
+        self._queue: deque[Mapping[str, Any]] = deque()
+        self._closed: str | None = None
+        self._target_reached: str | None = None
+
+    # Deciding
+
+    def next(self) -> Proposal:
+        """Return what a free slot should run. Promoted trials come first, then enqueued ones, then the sampler's."""
+        proposal = self._propose()
+        self.accept(proposal)
+        return proposal
+
+    def tell(self, event: Event) -> list[Action]:
+        """Take in an event and return what follows from it.
+
+        Returns:
+            For a report, the verdict on the reporting trial first. Further actions concern paused trials.
+
+        Raises:
+            ValueError: the event names a trial that was never proposed or has ended, or an epoch that was already seen.
+            SpaceError: an enqueued configuration does not fit the space.
+        """
+        self._check(event)
+        rung = self._record(event)
+        actions = self._decide(event, rung)
+        self._apply(actions)
+        return actions
+
+    def close(self, reason: str) -> list[Action]:
+        """Propose nothing from now on and stop the paused trials: shorthand for telling `Closed(reason=...)`."""
+        return self.tell(Closed(reason=reason))
+
+    # Replaying
+
+    def accept(self, proposal: Proposal) -> None:
+        """Take in a proposal that was made, without deciding anything. Wait and Done change nothing."""
+        match proposal:
+            case Start():
+                self.trials.add(proposal)
+                self._scheduler.accept_start(proposal.trial)
+                if proposal.origin.kind is OriginKind.ENQUEUED:
+                    self._queue.popleft()
+            case Resume():
+                self._scheduler.accept_resume(proposal.trial)
+                self.trials[proposal.trial].phase = Phase.RUNNING
+            case Wait() | Done():
+                pass
+
+    def accept_event(self, event: Event, actions: Iterable[Action]) -> None:
+        """Take in an event and the actions that followed from it, without deciding anything."""
+        self._record(event)
+        self._apply(actions)
+
+    # Reading
+
+    def best(self) -> tuple[int, int, float] | None:
+        """Return (trial, epoch, value) of the best result under the objective's scope; None before the first one.
+
+        Trials in any phase count: their reports happened, and so did their checkpoints. The first of equals wins.
+        """
+        results = [(*record.result(self.objective), record.trial) for record in self.trials]
+        loss, epoch, trial = min(results, key=lambda result: (result[0], result[2]), default=(float("inf"), 0, 0))
+        value = self.objective.value(loss)
+        return None if value is None else (trial, epoch, value)
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was told `Closed`."""
+        return self._closed is not None
+
+    # Facts
+
+    def _check(self, event: Event) -> None:
+        match event:
+            case Reported():
+                record = self._in_phase(event.trial, frozenset({Phase.RUNNING}))
+                if event.epoch <= record.last_epoch:
+                    raise ValueError(
+                        f"reported.epoch: got {event.epoch} of trial {event.trial}, must be > {record.last_epoch}, the "
+                        "last one seen; tell the first report of an epoch only"
+                    )
+            case Failed() | Cancelled():
+                self._in_phase(event.trial, LIVE)
+            case Enqueued():
+                self._space.complete(event.config, 0, path="enqueue")
+            case Resized() | Closed():
+                pass
+
+    def _in_phase(self, trial: int, phases: frozenset[Phase]) -> TrialRecord:
+        record = self.trials[trial]
+        if record.phase not in phases:
+            must = " or ".join(sorted(phases))
+            raise ValueError(f"trial {trial}: got an event while it is {record.phase}, must be {must}")
+        return record
+
+    def _record(self, event: Event) -> int | None:
+        """Take in an event; return the rung that a report answers."""
+        match event:
+            case Reported():
+                return self._record_report(event)
+            case Failed():
+                self.trials[event.trial].phase = Phase.FAILED
+                rung = self._scheduler.record_failed(event.trial)
+                self._record_rung(event.trial, rung, float("inf"))
+            case Cancelled():
+                self.trials[event.trial].phase = Phase.CANCELLED
+                self._scheduler.record_cancelled(event.trial)
+            case Enqueued():
+                self._queue.append(event.config)
+            case Resized():
+                self._max_trials = event.max_trials
+            case Closed():
+                self._closed = event.reason
+        return None
+
+    def _record_report(self, event: Reported) -> int | None:
+        loss = self.objective.loss(event.value)
+        self.trials[event.trial].report(event.epoch, loss)
+        rung = self._scheduler.crossed(event.trial, event.epoch)
+        if rung is not None:
+            self._scheduler.record_result(event.trial, rung, loss)
+        self._record_rung(event.trial, rung, loss)
+        if self._target_reached is None and self._reaches_target(loss):
+            self._target_reached = f"trial {event.trial} reached the target: {self._show_target(loss)}"
+        return rung
+
+    def _reaches_target(self, loss: float) -> bool:
+        return self._target is not None and loss <= self.objective.loss(self._target)
+
+    def _show_target(self, loss: float) -> str:
+        return f"{self.objective.metric} {self.objective.show(loss)} vs target {self._target:.6g}"
+
+    def _record_rung(self, trial: int, rung: int | None, loss: float) -> None:
+        if rung is not None:
+            self.trials.record_rung(trial, self._scheduler.levels[rung], loss)
+
+    def _apply(self, actions: Iterable[Action]) -> None:
+        for action in actions:
+            self._scheduler.apply(action)
+            self.trials[action.trial].phase = _PHASE_AFTER[action.kind]
+
+    # Decisions
+
+    def _propose(self) -> Proposal:
+        over = self._target_reached or self._closed
+        if over is not None:
+            return Done(reason=over)
+        resume = self._scheduler.resume()
+        if resume is not None:
+            return resume
+        if self._may_start():
+            return self._start()
+        waits_for = self._scheduler.waits_for()
+        if waits_for is not None:
+            return Wait(reason=waits_for)
+        return Done(reason=f"all {len(self.trials)} trials are proposed")
+
+    def _may_start(self) -> bool:
+        if self._target_reached or self._closed or len(self.trials) >= self._max_trials:
+            return False
+        return bool(self._queue) or not self._sampler.exhausted(self.trials)
+
+    def _start(self) -> Start:
+        trial = len(self.trials)
+        if self._queue:
+            config = self._space.complete(self._queue[0], draw_seed(self._seed, trial), path="enqueue")
+            origin = Origin(kind=OriginKind.ENQUEUED, text="a person asked for it", data={"asked": self._queue[0]})
+        else:
+            config, origin = self._sampler.propose(trial, self.trials)
+        return Start(trial=trial, config=config, epochs=self._scheduler.start_epochs(), origin=origin)
+
+    def _decide(self, event: Event, rung: int | None) -> list[Action]:
+        verdicts = [self._verdict(event, rung)] if isinstance(event, Reported) else []
+        if self._target_reached or self._closed:
+            return verdicts + self._stop_paused(self._target_reached or self._closed or "")
+        pausing = next((action.trial for action in verdicts if action.kind is ActionKind.PAUSE), None)
+        settled = self._scheduler.settle(pausing, self._may_start())
+        ends = [action for action in settled if action.trial == pausing and action.kind is ActionKind.STOP]
+        if ends:  # its own report let the barrier fall, and it is out: no need to pause first
+            return ends + [action for action in settled if action.trial != pausing]
+        return verdicts + settled
+
+    def _verdict(self, event: Reported, rung: int | None) -> Action:
+        loss = self.objective.loss(event.value)
+        value = self.objective.value(loss)
+        if self._reaches_target(loss):
+            reason = f"target reached: {self._show_target(loss)}"
+            return Action(trial=event.trial, kind=ActionKind.COMPLETE, reason=reason, rung=rung, value=value)
+        if event.epoch >= self._max_epochs:
+            reason = f"all {self._max_epochs} epochs are trained: {self.objective.metric} {self.objective.show(loss)}"
+            return Action(trial=event.trial, kind=ActionKind.COMPLETE, reason=reason, rung=rung, value=value)
+        if self._target_reached is not None:
+            return Action(trial=event.trial, kind=ActionKind.STOP, reason=self._target_reached, value=value)
+        verdict = self._scheduler.verdict(event.trial, event.epoch, rung)
+        if self._closed is not None and verdict.kind is ActionKind.PAUSE:
+            return Action(trial=event.trial, kind=ActionKind.STOP, reason=self._closed, rung=rung, value=value)
+        return verdict
+
+    def _stop_paused(self, reason: str) -> list[Action]:
+        return [
+            Action(trial=record.trial, kind=ActionKind.STOP, reason=reason)
+            for record in self.trials.in_phase(Phase.PAUSED)
+        ]

@@ -1,0 +1,105 @@
+"""The table of trials that samplers read: configurations, curves so far, results at the rungs.
+
+It only holds facts. What becomes of a trial is decided by the schedulers, what is tried next by the samplers.
+"""
+
+import json
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from service.algorithms.objective import Objective
+from service.algorithms.proposals import OriginKind, Start
+
+
+class Phase(StrEnum):
+    """Where a trial stands, as far as decisions care."""
+
+    RUNNING = "running"
+    PAUSED = "paused"
+    ENDED = "ended"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+LIVE = frozenset({Phase.RUNNING, Phase.PAUSED})
+
+
+@dataclass(kw_only=True, slots=True)
+class TrialRecord:
+    """One trial: its configuration and the two ends of its curve that any scope needs."""
+
+    trial: int
+    config: Mapping[str, Any]
+    phase: Phase = Phase.RUNNING
+    last_epoch: int = 0
+    last_loss: float = math.inf
+    best_epoch: int = 0
+    best_loss: float = math.inf
+
+    def report(self, epoch: int, loss: float) -> None:
+        """Append to the curve; the first of equal values stays the best."""
+        self.last_epoch, self.last_loss = epoch, loss
+        if loss < self.best_loss:
+            self.best_epoch, self.best_loss = epoch, loss
+
+    def result(self, objective: Objective) -> tuple[float, int]:
+        """Return the loss that counts under the objective's scope, and its epoch."""
+        return {"best": (self.best_loss, self.best_epoch), "last": (self.last_loss, self.last_epoch)}[objective.scope]
+
+
+class Trials:
+    """All trials of a search by number, and the results at the rungs by epoch."""
+
+    def __init__(self) -> None:
+        self._records: list[TrialRecord] = []
+        self._first_with: dict[str, int] = {}
+        self._origins: Counter[OriginKind] = Counter()
+        self._rungs: defaultdict[int, dict[int, float]] = defaultdict(dict)
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def __iter__(self) -> Iterator[TrialRecord]:
+        return iter(self._records)
+
+    def __getitem__(self, trial: int) -> TrialRecord:
+        """Return a trial; ValueError for a number that was never proposed."""
+        if not 0 <= trial < len(self._records):
+            raise ValueError(f"trial: got {trial}, must be one of the {len(self)} trials proposed so far")
+        return self._records[trial]
+
+    def add(self, start: Start) -> None:
+        """Enter a trial; ValueError where a number was left out or repeated."""
+        if start.trial != len(self):
+            raise ValueError(f"start.trial: got {start.trial}, must be {len(self)}; replay proposals in order")
+        self._records.append(TrialRecord(trial=start.trial, config=start.config))
+        self._first_with.setdefault(_key(start.config), start.trial)
+        self._origins[start.origin.kind] += 1
+
+    def num_from(self, kind: OriginKind) -> int:
+        """Return how many trials came from one kind of origin."""
+        return self._origins[kind]
+
+    def first_with(self, config: Mapping[str, Any]) -> int | None:
+        """Return the first trial of exactly this configuration."""
+        return self._first_with.get(_key(config))
+
+    def record_rung(self, trial: int, epochs: int, loss: float) -> None:
+        """Enter a result at a rung; +inf for a trial that failed on the way to it."""
+        self._rungs[epochs][trial] = loss
+
+    def rungs(self) -> Mapping[int, Mapping[int, float]]:
+        """Return the losses at the rungs: epochs -> trial -> loss, in the order they came in."""
+        return self._rungs
+
+    def in_phase(self, *phases: Phase) -> list[TrialRecord]:
+        """Return the trials in any of these phases, by number."""
+        return [record for record in self._records if record.phase in phases]
+
+
+def _key(config: Mapping[str, Any]) -> str:
+    return json.dumps(config, sort_keys=True)

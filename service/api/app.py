@@ -1,0 +1,117 @@
+"""The Serve application: `Api` answers requests, `Events` follows the ledger's logs for all of them.
+
+`serve deploy deploy/serve.yaml` and `python -m service.api` both put it on a cluster through `build`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import ray
+from ray import serve
+from ray.exceptions import GetTimeoutError, RayError
+from ray.serve.handle import DeploymentHandle
+from starlette.types import ASGIApp
+
+from service.api.context import Context
+from service.api.http import build_http, guarded
+from service.api.tail import Tail
+from service.api.views import event_view
+from service.coordinator import nodes, start_coordinator
+from service.errors import ClusterUnavailable, ConfigurationError
+from service.schemas import EventView
+from service.settings import Settings
+from service.store import Ledger
+from trainables import Registry
+
+_CALL_S = 5.0
+"""Seconds that a request waits for the coordinator."""
+
+
+@serve.deployment(max_ongoing_requests=1000, ray_actor_options={"num_cpus": 0}, graceful_shutdown_timeout_s=5)
+class Events:
+    """Event streams in a deployment of their own: thousands of open ones take no slot from other requests."""
+
+    def __init__(self) -> None:
+        settings = Settings.from_env()
+        ledger = Ledger.open(settings.ledger_url)
+        self._tail = Tail(
+            read=lambda search, after, limit: ledger.events(search, after=after, limit=limit),
+            newest=lambda search: ledger.search(search).last_seq,
+            max_streams=settings.max_streams,
+        )
+
+    async def follow(self, search: str, after: int) -> AsyncIterator[str | None]:
+        """The events as JSON; None as a sign of life."""
+        async for event in self._tail.follow(search, after):
+            yield event_view(event).model_dump_json() if event is not None else None
+
+
+@serve.deployment(
+    max_ongoing_requests=1000,
+    max_queued_requests=1000,
+    ray_actor_options={"num_cpus": 0},
+    graceful_shutdown_timeout_s=5,
+)
+@serve.ingress()
+class Api:
+    """The HTTP application of `service.api.http`, in a replica."""
+
+    def __init__(self, events: DeploymentHandle) -> None:
+        self._settings = Settings.from_env()
+        self._events = events.options(stream=True)
+        self._coordinator = start_coordinator()
+
+    def __serve_build_asgi_app__(self) -> ASGIApp:
+        """What Serve calls once the replica is constructed."""
+        settings = self._settings
+        token = settings.read_token()
+        if token is None:
+            raise ConfigurationError(
+                f"RUNG_TOKEN: got nothing, and {settings.token_file} does not exist; must be a secret; run `rung up`"
+            )
+        context = Context(
+            ledger=Ledger.open(settings.ledger_url),
+            registry=Registry.parse(settings.trainables),
+            store=settings.store_dir,
+            nodes=nodes,
+            poke=self._poke,
+            coordinator_age_s=self._coordinator_age_s,
+            follow=self._follow,
+        )
+        return guarded(build_http(context), settings, token)
+
+    def _poke(self) -> None:
+        self._coordinator.poke.remote()
+
+    def _coordinator_age_s(self) -> float:
+        try:
+            return float(ray.get(self._coordinator.look.remote(), timeout=_CALL_S))
+        except (RayError, GetTimeoutError) as error:
+            self._coordinator = start_coordinator()
+            raise ClusterUnavailable(f"coordinator: got no answer ({type(error).__name__}), must look") from None
+
+    async def _follow(self, search: str, after: int) -> AsyncIterator[EventView | None]:
+        stream: Any = self._events.follow.remote(search, after)
+        try:
+            async for text in stream:
+                yield EventView.model_validate_json(text) if text is not None else None
+        except asyncio.CancelledError:
+            stream.cancel()
+            raise
+
+
+def build(args: dict[str, str] | None = None) -> serve.Application:
+    """The application, as a Serve config file names it.
+
+    Args:
+        args: none are taken; settings are environment variables, so that no secret stands in a file Serve shows.
+
+    Raises:
+        ConfigurationError: some were given.
+    """
+    if args:
+        raise ConfigurationError(f"args: got {', '.join(args)}, must be empty; set RUNG_* environment variables")
+    return Api.bind(Events.bind())  # type: ignore[attr-defined]  # serve.deployment's result has no usable type

@@ -1,0 +1,47 @@
+"""What the routes work with, handed to them by FastAPI. Made once for each process that serves."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from service.coordinator import Node
+from service.schemas import EventView
+from service.store import Ledger
+from trainables import Registry
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Context:
+    """The service as the routes see it.
+
+    Attributes:
+        ledger: the truth; its calls block, so routes that use it are plain functions, which FastAPI runs in threads.
+        registry: the trainables there are.
+        store: folder of the checkpoints.
+        nodes: the cluster's nodes; raises `ClusterUnavailable`.
+        poke: tells the coordinator that there is something new; never fails, since it looks by itself too.
+        coordinator_age_s: seconds since the coordinator's last look at the ledger; raises `ClusterUnavailable`.
+        follow: the events of a search after a sequence number, as they come; None as a sign of life.
+    """
+
+    ledger: Ledger
+    registry: Registry
+    store: Path
+    nodes: Callable[[], Sequence[Node]]
+    poke: Callable[[], None]
+    coordinator_age_s: Callable[[], float]
+    follow: Callable[[str, int], AsyncIterator[EventView | None]]
+
+
+def _context(request: Request) -> Context:
+    context: Context = request.app.state.context
+    return context
+
+
+ContextDep = Annotated[Context, Depends(_context)]
+"""A route's parameter of this type is the process's context."""

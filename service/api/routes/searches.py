@@ -1,0 +1,131 @@
+"""`/v1/searches`: submit, validate, list, show, stop, cancel."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
+
+from service.api.context import Context, ContextDep
+from service.api.submission import Submission, first_proposals, read_body, resolve
+from service.api.views import search_view
+from service.errors import FieldFault, InvalidInput
+from service.schemas import SearchPage, SearchSpec, SearchView, ValidationView
+from service.states import Intent, SearchState
+from service.store import IdempotencyKey
+
+router = APIRouter(tags=["searches"])
+
+_SPEC = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {"schema": SearchSpec.model_json_schema()},
+            "application/yaml": {"schema": SearchSpec.model_json_schema()},
+        },
+    }
+}
+
+
+@router.post("/v1/searches", status_code=201, openapi_extra=_SPEC)
+async def submit(
+    request: Request,
+    response: Response,
+    context: ContextDep,
+    idempotency_key: Annotated[str | None, Header(max_length=255)] = None,
+) -> SearchView:
+    """Accepts a search. With an `Idempotency-Key`, the same key and body get the same search again."""
+    body = await request.body()
+    content_type = request.headers.get("content-type", "")
+    search: SearchView = await run_in_threadpool(_submit, context, body, content_type, idempotency_key)
+    response.headers["Location"] = search.links["self"]
+    return search
+
+
+@router.post("/v1/searches:validate", openapi_extra=_SPEC)
+async def validate(request: Request, context: ContextDep) -> ValidationView:
+    """What would run; nothing is stored."""
+    body = await request.body()
+    content_type = request.headers.get("content-type", "")
+    view: ValidationView = await run_in_threadpool(_validate, context, body, content_type)
+    return view
+
+
+@router.get("/v1/searches")
+def list_searches(
+    context: ContextDep,
+    state: SearchState | None = None,
+    name: Annotated[str | None, Query(max_length=64)] = None,
+    tag: Annotated[str | None, Query(max_length=321, description="`key` or `key=value`")] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    cursor: Annotated[str | None, Query(max_length=256)] = None,
+) -> SearchPage:
+    """Searches, newest first."""
+    page = context.ledger.searches(state=state, name=name, tag=tag, limit=limit, cursor=cursor)
+    return SearchPage(items=[search_view(context.ledger, s) for s in page.items], next_cursor=page.next_cursor)
+
+
+@router.get("/v1/searches/{search}")
+def show(search: str, context: ContextDep) -> SearchView:
+    """One search: its state and why, its progress, its best so far."""
+    return search_view(context.ledger, context.ledger.search(search))
+
+
+@router.post("/v1/searches/{search}/stop", status_code=202)
+def stop(search: str, context: ContextDep) -> SearchView:
+    """No new trials; running ones finish. Asking twice is one asking."""
+    return _request(search, Intent.STOP, context)
+
+
+@router.post("/v1/searches/{search}/cancel", status_code=202)
+def cancel(search: str, context: ContextDep) -> SearchView:
+    """Ends everything now. Asking twice is one asking."""
+    return _request(search, Intent.CANCEL, context)
+
+
+def _submit(context: Context, body: bytes, content_type: str, key: str | None) -> SearchView:
+    submission = _resolve(context, body, content_type)
+    spec = submission.spec
+    assert spec.name is not None
+    idempotency = None
+    if key is not None:
+        if not key.strip():
+            fault = FieldFault(path="Idempotency-Key", message="got an empty key, must have a character; leave it out")
+            raise InvalidInput.of(fault)
+        idempotency = IdempotencyKey(key=key, request_sha256=hashlib.sha256(body).hexdigest())
+    search, is_new = context.ledger.submit(
+        spec=spec.model_dump(mode="json"),
+        name=spec.name,
+        trainable=spec.trainable,
+        trainable_path=submission.trainable_path,
+        idempotency=idempotency,
+    )
+    if is_new:
+        context.poke()
+    return search_view(context.ledger, search)
+
+
+def _validate(context: Context, body: bytes, content_type: str) -> ValidationView:
+    submission = _resolve(context, body, content_type)
+    spec = submission.spec
+    assert spec.budget.trials is not None
+    return ValidationView(
+        spec=spec.model_dump(mode="json"),
+        trials=spec.budget.trials,
+        grid_size=submission.grid_size,
+        slots=min(submission.slots, spec.parallelism),
+        rungs=submission.rungs,
+        first_proposals=first_proposals(submission),
+    )
+
+
+def _resolve(context: Context, body: bytes, content_type: str) -> Submission:
+    return resolve(read_body(body, content_type), context.registry, context.nodes())
+
+
+def _request(search: str, intent: Intent, context: Context) -> SearchView:
+    found = context.ledger.request(search, intent)
+    context.poke()
+    return search_view(context.ledger, found)

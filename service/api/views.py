@@ -1,0 +1,154 @@
+"""Makes the API's answers from the ledger's facts. Reads the ledger, decides nothing."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from service.algorithms import AlgorithmSpec
+from service.models import Attempt, Checkpoint, Event, Report, Search, Trial
+from service.schemas import (
+    AttemptView,
+    BestView,
+    CheckpointView,
+    EventView,
+    ReportView,
+    SearchSpec,
+    SearchView,
+    TrialView,
+)
+from service.states import TrialState
+from service.store import Ledger
+
+
+def search_view(ledger: Ledger, search: Search) -> SearchView:
+    """One search with its progress; a handful of queries."""
+    spec = SearchSpec.model_validate(search.spec)
+    counts = {state: count for state, count in ledger.counts(search.id).items() if count}
+    link = f"/v1/searches/{search.id}"
+    return SearchView(
+        id=search.id,
+        name=search.name,
+        trainable=search.trainable,
+        algorithm=_algorithm_name(spec),
+        state=search.state,
+        reason=search.state_reason,
+        intent=search.intent,
+        spec=dict(search.spec),
+        trials=counts,
+        trials_total=spec.budget.trials,
+        slots=search.allowance,
+        best=best_view(ledger, search),
+        rungs=ledger.rungs(search.id),
+        seconds_left=_seconds_left(search, spec, counts),
+        created_at=search.created_at,
+        started_at=search.started_at,
+        ended_at=search.ended_at,
+        links={
+            "self": link,
+            "trials": f"{link}/trials",
+            "events": f"{link}/events",
+            "best": f"{link}/best",
+            "checkpoint": f"{link}/best/checkpoint",
+        },
+    )
+
+
+def best_view(ledger: Ledger, search: Search) -> BestView | None:
+    """The best trial so far with its checkpoint; None before the first finite value."""
+    trial = ledger.best(search.id)
+    if trial is None or trial.value is None or trial.best_epoch is None:
+        return None
+    found = ledger.best_checkpoint(search.id)
+    reports = [r for r in ledger.reports(search.id, trial.number) if r.epoch == trial.best_epoch and r.seen]
+    return BestView(
+        search=search.id,
+        trial=trial.number,
+        epoch=trial.best_epoch,
+        metric=search.spec["objective"]["metric"],
+        value=trial.value,
+        config=dict(trial.config),
+        metrics=dict(reports[0].metrics) if reports else {},
+        checkpoint=checkpoint_view(found[1]) if found is not None and found[0].number == trial.number else None,
+    )
+
+
+def checkpoint_view(checkpoint: Checkpoint) -> CheckpointView:
+    """A checkpoint without its path, which never leaves the service."""
+    return CheckpointView(
+        trial=checkpoint.trial,
+        attempt=checkpoint.attempt,
+        epoch=checkpoint.epoch,
+        bytes=checkpoint.bytes,
+        manifest_sha256=checkpoint.manifest_sha256,
+        created_at=checkpoint.created_at,
+    )
+
+
+def trial_view(trial: Trial, attempts: list[Attempt] | None = None) -> TrialView:
+    """One trial, with its attempts where they are given."""
+    return TrialView(
+        number=trial.number,
+        state=trial.state,
+        reason=trial.state_reason,
+        config=dict(trial.config),
+        origin=dict(trial.origin),
+        epoch=trial.epoch,
+        value=trial.value,
+        best_epoch=trial.best_epoch,
+        attempts=trial.attempts,
+        created_at=trial.created_at,
+        started_at=trial.started_at,
+        ended_at=trial.ended_at,
+        history=[_attempt_view(attempt) for attempt in attempts or []],
+    )
+
+
+def report_view(report: Report) -> ReportView:
+    """The metrics of one epoch."""
+    return ReportView(
+        trial=report.trial,
+        attempt=report.attempt,
+        epoch=report.epoch,
+        value=report.value,
+        metrics=dict(report.metrics),
+        seen=report.seen,
+        started_at=report.started_at,
+        ended_at=report.ended_at,
+    )
+
+
+def event_view(event: Event) -> EventView:
+    """One line of a search's log."""
+    return EventView(
+        seq=event.seq, kind=event.kind, trial=event.trial, attempt=event.attempt, data=dict(event.data), at=event.at
+    )
+
+
+def _attempt_view(attempt: Attempt) -> AttemptView:
+    return AttemptView(
+        number=attempt.number,
+        start_epoch=attempt.start_epoch,
+        gang=attempt.gang,
+        pids=list(attempt.pids),
+        outcome=attempt.outcome,
+        reason=attempt.reason,
+        started_at=attempt.started_at,
+        ended_at=attempt.ended_at,
+    )
+
+
+def _algorithm_name(spec: SearchSpec) -> str:
+    algorithm = AlgorithmSpec.parse(spec.algorithm)
+    return algorithm.preset or f"{algorithm.sampler.name}+{algorithm.scheduler.name}"
+
+
+def _seconds_left(search: Search, spec: SearchSpec, counts: dict[TrialState, int]) -> float | None:
+    """Elapsed time scaled by the trials still to end; the budget of seconds is an upper bound."""
+    if search.started_at is None or search.state.is_terminal or spec.budget.trials is None:
+        return None
+    elapsed = (datetime.now(UTC) - search.started_at).total_seconds()
+    ended = sum(count for state, count in counts.items() if state.is_terminal)
+    if not ended:
+        return None
+    estimate = elapsed / ended * (spec.budget.trials - ended)
+    return estimate if spec.budget.seconds is None else min(estimate, max(0.0, spec.budget.seconds - elapsed))

@@ -1,0 +1,165 @@
+"""One search in the client's hands: its view, its trials, its best checkpoint, its events. Made by `Client`."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+from urllib.parse import quote
+
+from service.client.download import download_checkpoint
+from service.client.errors import ApiError
+from service.client.events import follow
+from service.client.http import Http
+from service.schemas import BestView, EventView, ReportView, SearchView, TrialPage, TrialView
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PAGE = 200
+"""Trials asked for at once."""
+
+
+class Search:
+    """A search of the service. Methods ask the service each time; only `view` is remembered.
+
+    Attributes:
+        view: the search as last seen; `refresh` looks again.
+    """
+
+    def __init__(self, http: Http, view: SearchView) -> None:
+        self._http = http
+        self.view = view
+
+    @property
+    def id(self) -> str:
+        """Its id, 12 lower-case letters and digits."""
+        return self.view.id
+
+    def refresh(self) -> Self:
+        """Looks again."""
+        self.view = SearchView.model_validate(self._http.get(self._path))
+        return self
+
+    def wait(self, timeout: float | None = None, *, poll_s: float = 1.0) -> SearchView:
+        """Waits for its end and returns the last view, whether completed, failed or cancelled.
+
+        Args:
+            timeout: seconds; None waits for ever.
+            poll_s: seconds between two looks.
+
+        Raises:
+            TimeoutError: it has not ended in time; it goes on.
+        """
+        deadline = math.inf if timeout is None else time.monotonic() + timeout
+        while not self.refresh().view.state.is_terminal:
+            left_s = deadline - time.monotonic()
+            if left_s <= 0:
+                state = self.view.state
+                raise TimeoutError(f"search {self.id}: got {state} after {timeout} s, must have ended; wait again")
+            time.sleep(min(poll_s, left_s))
+        return self.view
+
+    def best(self) -> BestView | None:
+        """The best trial at this moment; None while none has reported a finite value."""
+        try:
+            return BestView.model_validate(self._http.get(f"{self._path}/best"))
+        except ApiError as error:
+            if error.status == 404 and self.refresh().view.best is None:
+                return None
+            raise
+
+    def download_best(self, directory: str | Path) -> Path:
+        """Downloads the best trial's checkpoint and checks every SHA-256.
+
+        Args:
+            directory: a new or empty folder.
+
+        Returns:
+            The folder, absolute: `manifest.json`, `model.safetensors` and the rest, as `trainables.load` takes it.
+
+        Raises:
+            ValueError: the folder holds something.
+            BrokenDownload: what arrived is damaged; nothing is left.
+            ApiError: 404 while no checkpoint is committed.
+        """
+        return download_checkpoint(self._http, f"{self._path}/best/checkpoint", Path(directory))
+
+    def iter_trials(self, state: str | None = None) -> Iterator[TrialView]:
+        """Its trials in the order of their numbers, over all pages."""
+        cursor = None
+        while True:
+            params = {"state": state, "limit": PAGE, "cursor": cursor}
+            page = TrialPage.model_validate(self._http.get(f"{self._path}/trials", params))
+            yield from page.items
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
+    def trial(self, number: int) -> TrialView:
+        """One trial with the history of its attempts."""
+        return TrialView.model_validate(self._http.get(f"{self._path}/trials/{number}"))
+
+    def iter_reports(self, trial: int | None = None) -> Iterator[ReportView]:
+        """The reports of one trial, or of all."""
+        path = f"{self._path}/reports" if trial is None else f"{self._path}/trials/{trial}/reports"
+        yield from (ReportView.model_validate(report) for report in self._http.get(path))
+
+    def trials(self) -> pd.DataFrame:
+        """One row a trial: number, state, reason, epoch, value, best_epoch, attempts, `config.<name>`, times."""
+        from service.client.tables import trials_frame  # here, so that the command line need not wait for pandas
+
+        return trials_frame(self.iter_trials())
+
+    def reports(self) -> pd.DataFrame:
+        """One row a report: trial, attempt, epoch, value, seen, `metrics.<name>`, times."""
+        from service.client.tables import reports_frame  # as in `trials`
+
+        return reports_frame(self.iter_reports())
+
+    def events(self, after: int = 0) -> Iterator[EventView]:
+        """Its events after sequence `after`, each once and in order, until it ends; outlives lost connections."""
+        return follow(self._http, self._path, after)
+
+    def stop(self) -> Self:
+        """Asks that no new trial starts; running ones finish."""
+        return self._ask("stop")
+
+    def cancel(self) -> Self:
+        """Asks that everything ends now."""
+        return self._ask("cancel")
+
+    @property
+    def _path(self) -> str:
+        return f"/v1/searches/{quote(self.id, safe='')}"
+
+    def _ask(self, verb: str) -> Self:
+        self.view = SearchView.model_validate(self._http.post(f"{self._path}/{verb}"))
+        return self
+
+    def __repr__(self) -> str:
+        return f"<Search {self.id} {self.view.name} {self.view.state}: {_progress(self.view)}{_best(self.view)}>"
+
+    def _repr_html_(self) -> str:
+        view = self.view
+        rows = {
+            "state": f"{view.state}: {view.reason}",
+            "algorithm": f"{view.algorithm} on {view.trainable}",
+            "trials": _progress(view),
+            "best": _best(view).removeprefix(", best ") or "none yet",
+        }
+        cells = "".join(f"<tr><th>{escape(name)}</th><td>{escape(text)}</td></tr>" for name, text in rows.items())
+        return f"<table><caption>search {escape(view.id)} {escape(view.name)}</caption>{cells}</table>"
+
+
+def _progress(view: SearchView) -> str:
+    ended = sum(count for state, count in view.trials.items() if state.is_terminal)
+    return f"{ended} of {'?' if view.trials_total is None else view.trials_total} trials ended"
+
+
+def _best(view: SearchView) -> str:
+    best = view.best
+    return f", best {best.metric} {best.value:g} (trial {best.trial}, epoch {best.epoch})" if best else ""

@@ -1,0 +1,177 @@
+"""The facts the ledger keeps, as the rest of the service passes them round: frozen, by value, JSON-able. No behaviour.
+
+What crosses HTTP is in `service.schemas`; the tables are in `service.store`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from service.states import Intent, SearchState, TrialState
+
+Json = Mapping[str, Any]
+"""A JSON object."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Search:
+    """One submitted spec and how far it has come.
+
+    Attributes:
+        id: 12 lower-case letters and digits, made by the ledger.
+        spec: the resolved spec: every default filled in, as `service.schemas.SearchSpec` dumps it.
+        trainable_path: `module:Class`, resolved when the search was submitted.
+        state_reason: why it is in its state; for a queued search what it waits for.
+        allowance: slots the coordinator grants it at present.
+        last_seq: sequence of its newest event.
+    """
+
+    id: str
+    name: str
+    trainable: str
+    trainable_path: str
+    spec: Json
+    state: SearchState
+    state_reason: str
+    intent: Intent
+    allowance: int
+    last_seq: int
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Trial:
+    """One configuration of a search.
+
+    Attributes:
+        number: 0, 1, 2 ... within its search, in the order of proposal.
+        origin: how the proposal came about (`service.algorithms.Origin` as JSON).
+        state_reason: why it is in its state; for a stopped trial rung, value, cutoff and rank.
+        displaced: paused, but only a slot is missing: the allowance fell, or it was promoted and waits for a gang.
+        attempts: attempts begun so far.
+        epoch: last epoch reported, 0 before the first.
+        value: the objective at `best_epoch` (scope best) or at the last epoch (scope last); None if never finite.
+    """
+
+    search: str
+    number: int
+    config: Json
+    origin: Json
+    state: TrialState
+    state_reason: str
+    displaced: bool
+    attempts: int
+    epoch: int
+    value: float | None
+    best_epoch: int | None
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Attempt:
+    """One run of a trial, from a gang taking it up to its end.
+
+    Attributes:
+        number: 1, 2, 3 ... within its trial.
+        lease_epoch: epoch of the lease under which it was begun; part of its checkpoint path.
+        start_epoch: epoch of the checkpoint it began from, 0 for none.
+        gang: name of the gang as the Ray dashboard shows it; None until the first report.
+        outcome: None while it runs, then completed, stopped, paused, failed, lost or cancelled.
+    """
+
+    search: str
+    trial: int
+    number: int
+    lease_epoch: int
+    start_epoch: int
+    gang: str | None
+    pids: tuple[int, ...]
+    outcome: str | None
+    reason: str
+    started_at: datetime
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Report:
+    """The metrics of one epoch of one attempt.
+
+    Attributes:
+        value: the objective's metric, None when it was not finite.
+        seen: whether the Study was told: true for the first committed report of a (trial, epoch), false for a repeat.
+        started_at: when the epoch's first batch began, on the gang's node.
+        ended_at: when the epoch ended there.
+    """
+
+    search: str
+    trial: int
+    attempt: int
+    epoch: int
+    value: float | None
+    metrics: Mapping[str, float | None]
+    seen: bool
+    gang: str
+    pids: tuple[int, ...]
+    started_at: datetime
+    ended_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Checkpoint:
+    """A committed checkpoint.
+
+    Attributes:
+        path: folder below the checkpoint store, e.g. `k3.../trial-0007/attempt-1-3/epoch-0009`; never shown.
+        manifest_sha256: hash of its manifest.json, hexadecimal.
+        deleted_at: when retention removed its files, None while they are there.
+    """
+
+    search: str
+    trial: int
+    attempt: int
+    epoch: int
+    path: str
+    bytes: int
+    manifest_sha256: str
+    created_at: datetime
+    deleted_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Event:
+    """One line of a search's append-only log.
+
+    Attributes:
+        seq: 1, 2, 3 ... within its search without a gap; the `id:` of a server-sent event.
+        kind: one of `service.store.events`.
+    """
+
+    search: str
+    seq: int
+    kind: str
+    trial: int | None
+    attempt: int | None
+    data: Json
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lease:
+    """The right to write, under a rising epoch.
+
+    Attributes:
+        name: `coordinator`, or `search/<id>`.
+        owner: who holds it; unique to one process life.
+        epoch: rises by one with every change of owner; every fenced write carries it.
+    """
+
+    name: str
+    owner: str
+    epoch: int

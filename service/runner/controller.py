@@ -1,0 +1,81 @@
+"""Tune's trial controller with four overrides. It knows placement groups and actors; what to run, others decide.
+
+Each override has a test in `tests/guards/test_tune_overrides.py` that fails when stock Tune no longer needs it. Ray is
+pinned in `pyproject.toml` because of this file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ray.tune.execution.placement_groups import PlacementGroupFactory
+from ray.tune.execution.tune_controller import TuneController
+from ray.tune.experiment import Trial as TuneTrial
+
+
+class GangController(TuneController):  # type: ignore[misc]  # ray ships no types that strict mode can follow
+    """Steps gangs: `reuse_actors` is always on, and the cache holds as many warm gangs as the search has slots."""
+
+    def __init__(
+        self, *, gang: PlacementGroupFactory, on_fault: Callable[[TuneTrial, str], None], **kwargs: Any
+    ) -> None:
+        """Args:
+        gang: the placement group that every trial of this search asks for.
+        on_fault: told the trial and the reason when an attempt ends because its processes broke.
+        """
+        super().__init__(reuse_actors=True, **kwargs)
+        self._gang = gang
+        self._on_fault = on_fault
+        self._warm = 0
+
+    def set_slots(self, slots: int) -> None:
+        """Keeps at most `slots` gangs warm from now on; gangs above that are ended at the end of the step.
+
+        Trials that pause together at a rung all give back their gang in one moment. Stock Tune keeps only as many as
+        there are staged trials at that moment, and the others would start cold at the next rung.
+        """
+        self._actor_cache.increase_max(self._gang, slots - self._warm)
+        self._warm = slots
+        self.update_max_pending_trials(max(1, slots))
+
+    def on_step_end(self) -> None:
+        """As stock, but with no slots at all not even one gang is kept: its resources belong to another search now."""
+        super().on_step_end()
+        if self._warm == 0:
+            self._cleanup_cached_actors(force_all=True)
+
+    def commit_then_stop(self, trial: TuneTrial, on_commit: Callable[[Any], None]) -> None:
+        """Has the gang write a checkpoint of the epoch it is at, hands its record to `on_commit`, then ends the run."""
+
+        def committed(trial: TuneTrial, record: Any) -> None:
+            on_commit(record)
+            self.stop_trial(trial)
+
+        self._schedule_trial_task(trial, "commit_checkpoint", on_result=committed, on_error=self._trial_task_failure)
+
+    def _maybe_reuse_cached_actor(self, trial: TuneTrial) -> bool:
+        """A trial whose own gang is already placed keeps it.
+
+        Stock Tune cancels half-started gangs whenever a cached one frees up, so that short trials collapse towards one
+        at a time. A gang that still waits for its placement group is given up for the cached one all the same: with one
+        free slot the cached gang holds the very resources that the other waits for.
+        """
+        own = self._trial_to_actor.get(trial)
+        if own in self._actor_manager.live_actors and trial not in self._resetting_trials:
+            return False
+        return bool(super()._maybe_reuse_cached_actor(trial))
+
+    def _maybe_update_trial_queue(self) -> None:
+        """Never blocks. Stock Tune sleeps inside its step, up to minutes, when no trial is live."""
+        while len(self._pending_trials) < self._max_pending_trials:
+            if not self._update_trial_queue(blocking=False):
+                break
+
+    def _process_trial_failure(self, trial: TuneTrial, exception: Exception) -> None:
+        """As stock, and tells the reason, which stock Tune keeps in a pickle only."""
+        self._on_fault(trial, str(exception))
+        super()._process_trial_failure(trial, exception)
+
+    def checkpoint(self, force: bool = False, wait: bool = False) -> None:
+        """Writes nothing: the ledger is the truth, and nothing is ever restored from Tune's files."""

@@ -1,0 +1,127 @@
+"""Builds a `Run` from the ledger alone, whatever its last runner was doing when it went. The only way a run begins.
+
+A search that never ran is the same thing with an empty history. Recorded proposals and verdicts are fed to a fresh
+Study as facts, in their order; nothing is decided again. Trials that were on a gang start a new attempt from their
+newest committed checkpoint, and epochs they repeat are not told to the Study twice.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from search_spaces import Space
+from service.algorithms import (
+    Action,
+    AlgorithmSpec,
+    Enqueued,
+    Objective,
+    Study,
+    event_from_dict,
+    proposal_from_dict,
+)
+from service.models import Lease, Search, Trial
+from service.runner import retention
+from service.runner.paths import SearchPaths
+from service.runner.run import Run, TrialMemo
+from service.schemas import SearchSpec
+from service.states import TrialState
+from service.store import Ledger, Recorded
+
+
+def recover(*, ledger: Ledger, lease: Lease, search: Search, store: Path, backoff_s: float) -> Run:
+    """The run of `search` under `lease`, ready to go on.
+
+    Args:
+        ledger: the truth.
+        lease: this runner's; what its predecessor had begun is closed under it.
+        search: not terminal.
+        store: folder of the checkpoints.
+        backoff_s: seconds before the first retry of a trial after a fault.
+
+    Raises:
+        Fenced: another runner has taken over already.
+    """
+    spec = SearchSpec.model_validate(search.spec)
+    run = Run(
+        search=search,
+        spec=spec,
+        lease=lease,
+        ledger=ledger,
+        study=study_of(spec, ledger.history(search.id)),
+        paths=SearchPaths(store=store, search=search.id),
+        backoff_s=backoff_s,
+    )
+    trials = ledger.trials(search.id)
+    unfinished = [trial for trial in trials if not trial.state.is_terminal]
+    run.failures = sum(trial.state is TrialState.FAILED for trial in trials)
+    _close_lost_attempts(run, unfinished)
+    for trial in unfinished:
+        run.memos[trial.number] = _memo(run, trial)
+        if trial.state is not TrialState.PAUSED or trial.displaced:
+            run.ready.add(trial.number)
+    if not trials and spec.enqueue:
+        _enqueue(run)
+    live = (run.paths.absolute(checkpoint.path) for checkpoint in ledger.checkpoints(search.id))
+    retention.sweep(run.paths.root, live)
+    return run
+
+
+def study_of(spec: SearchSpec, history: list[Recorded]) -> Study:
+    """A Study that has seen `history` as facts.
+
+    Args:
+        spec: resolved: with space, metric, mode and budget.
+        history: what the ledger recorded, in its order.
+    """
+    assert spec.space is not None
+    assert spec.objective.metric is not None
+    assert spec.objective.mode is not None
+    assert spec.budget.trials is not None
+    assert spec.budget.epochs is not None
+    study = Study(
+        space=Space.parse(spec.space),
+        algorithm=AlgorithmSpec.parse(spec.algorithm),
+        objective=Objective(metric=spec.objective.metric, mode=spec.objective.mode, scope=spec.objective.scope),
+        max_trials=spec.budget.trials,
+        max_epochs=spec.budget.epochs,
+        seed=spec.seed,
+        target=spec.budget.target,
+    )
+    for recorded in history:
+        if recorded.kind == "proposal":
+            study.accept(proposal_from_dict(recorded.data))
+        else:
+            study.accept_event(event_from_dict(recorded.data), [Action.from_dict(raw) for raw in recorded.actions])
+    return study
+
+
+def _close_lost_attempts(run: Run, unfinished: list[Trial]) -> None:
+    lost = [trial.number for trial in unfinished if trial.state is TrialState.RUNNING]
+    if not lost:
+        return
+    reason = f"its runner was lost; lease epoch {run.lease.epoch} takes over"
+    with run.ledger.write(run.lease) as writer:
+        for number in lost:
+            writer.end_attempt(run.search.id, number, "lost", reason)
+            writer.move_trial(run.search.id, number, TrialState.PENDING, reason)
+
+
+def _memo(run: Run, trial: Trial) -> TrialMemo:
+    memo = TrialMemo(config=dict(trial.config), epoch=trial.epoch, attempts=trial.attempts)
+    memo.faults = sum(a.outcome == "crashed" for a in run.ledger.attempts(run.search.id, trial.number))
+    if trial.value is not None:
+        memo.best_loss = run.study.objective.loss(trial.value)
+    checkpoints = run.ledger.checkpoints(run.search.id, trial.number)
+    if checkpoints:
+        newest = max(checkpoints, key=lambda c: (c.attempt, c.epoch))
+        memo.checkpoint = (run.paths.absolute(newest.path), newest.epoch)
+    return memo
+
+
+def _enqueue(run: Run) -> None:
+    """Tells the Study the spec's own configurations, all in one transaction: none is lost or asked for twice."""
+    with run.ledger.write(run.lease) as writer:
+        for config in run.spec.enqueue:
+            event = Enqueued(config=config)
+            actions = run.study.tell(event)
+            writer.decide(run.search.id, None, event.to_dict(), [action.to_dict() for action in actions])

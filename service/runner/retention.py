@@ -1,0 +1,60 @@
+"""Which checkpoints of a search are kept, and how the others' files go. Which epoch is best, the ledger says."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from service.models import Checkpoint
+
+log = logging.getLogger(__name__)
+
+
+def superfluous(checkpoints: Sequence[Checkpoint], best_epoch: int | None, keep: str) -> list[Checkpoint]:
+    """The checkpoints of one trial that may go.
+
+    Args:
+        checkpoints: the live ones of one trial.
+        best_epoch: epoch of its best value, None if it has none.
+        keep: `best+last`, or `all`.
+
+    Returns:
+        All but the newest, which a new attempt starts from, and the newest one of the best epoch.
+    """
+    if keep == "all" or not checkpoints:
+        return []
+    newest = max(checkpoints, key=_age)
+    best = max((c for c in checkpoints if c.epoch == best_epoch), key=_age, default=newest)
+    return [checkpoint for checkpoint in checkpoints if checkpoint not in (newest, best)]
+
+
+def remove(folders: Iterable[Path]) -> None:
+    """Deletes folders. A folder that cannot be deleted is logged and left: it takes space, and nothing reads it."""
+    for folder in folders:
+        shutil.rmtree(folder, onerror=_log_failure)
+
+
+def sweep(root: Path, live: Iterable[Path]) -> list[Path]:
+    """Deletes what no row names: half-written checkpoints, and those whose row went before their files.
+
+    Args:
+        root: the search's folder; no gang of this search may be writing.
+        live: folders of the checkpoints that the ledger lists.
+
+    Returns:
+        What was deleted.
+    """
+    keep = set(live)
+    orphans = [folder for folder in root.glob("trial-*/attempt-*/*") if folder not in keep]
+    remove(orphans)
+    return orphans
+
+
+def _age(checkpoint: Checkpoint) -> tuple[int, int]:
+    return (checkpoint.attempt, checkpoint.epoch)
+
+
+def _log_failure(_function: object, path: str, _info: object) -> None:
+    log.warning("could not delete %s; it is left behind", path)

@@ -1,0 +1,462 @@
+"""One search under one lease: the Study decides, the ledger remembers, and this ties them together. No Ray here.
+
+The order never varies: the Study is told, report and verdict commit in one transaction, then the caller acts. So
+whatever dies, the ledger holds everything that anybody acted on, and `recovery` can rebuild this object from it.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, TypeVar
+
+from service.algorithms import Action, ActionKind, Closed, Event, Failed, Reported, Resume, Start, Study, draw_seed
+from service.errors import LedgerUnavailable
+from service.models import Lease, Search
+from service.runner import retention
+from service.runner.paths import SearchPaths
+from service.runner.ready import ReadyQueue
+from service.schemas import SearchSpec
+from service.states import Intent, SearchState, TrialState
+from service.store import Ledger, Writer
+from trainables import Assignment, CheckpointRecord, EpochResult, Failure
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+def _nothing(_: Writer) -> None:
+    """What an event writes besides itself, unless its teller says more."""
+
+
+class Verdict(StrEnum):
+    """What becomes of a gang's present run after a report."""
+
+    CONTINUE = "continue"
+    """It trains the next epoch."""
+    END = "end"
+    """The gang is free for another trial."""
+    COMMIT_THEN_END = "commit_then_end"
+    """The same, once it has written a checkpoint of the epoch it is at."""
+
+
+@dataclass(kw_only=True, slots=True)
+class TrialMemo:
+    """What the run must know of a trial that has not ended. The ledger has it all; this is its copy in memory.
+
+    Attributes:
+        epoch: last epoch that the Study was told.
+        attempts: attempts begun.
+        faults: of these, ended by a fault of the gang.
+        best_loss: lowest loss so far, None before the first finite one.
+        checkpoint: folder of the newest committed checkpoint and its epoch.
+    """
+
+    config: dict[str, Any]
+    epoch: int = 0
+    attempts: int = 0
+    faults: int = 0
+    best_loss: float | None = None
+    checkpoint: tuple[Path, int] | None = None
+
+
+@dataclass(kw_only=True, slots=True)
+class Live:
+    """A trial that a gang trains, or that Tune is finding a gang for.
+
+    Attributes:
+        attempt: number of the attempt.
+        begun: whether the gang has taken it up, so that the ledger has a row of the attempt.
+        leaving: the attempt has ended; only the gang has not let go yet.
+    """
+
+    attempt: int
+    begun: bool = False
+    leaving: bool = False
+
+
+@dataclass(kw_only=True)
+class Run:
+    """The running search.
+
+    Not thread-safe: one thread steps Tune's controller and calls everything here.
+
+    Attributes:
+        search: as it was when the run began; its spec does not change.
+        memos: the trials that have not ended.
+        live: trials in Tune's hands, by number.
+        ready: trials that wait for a gang.
+        slots: the allowance as last read.
+        finished: whether the search has ended and nothing is left to do but to let go of the gangs.
+    """
+
+    search: Search
+    spec: SearchSpec
+    lease: Lease
+    ledger: Ledger
+    study: Study
+    paths: SearchPaths
+    backoff_s: float
+    clock: Callable[[], float] = time.monotonic
+    memos: dict[int, TrialMemo] = field(default_factory=dict)
+    live: dict[int, Live] = field(default_factory=dict)
+    slots: int = 0
+    failures: int = 0
+    finished: bool = False
+    ready: ReadyQueue = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.ready = ReadyQueue(self.clock)
+
+    # What Tune asks
+
+    def next_assignment(self) -> Assignment | None:
+        """The next trial to put on a gang; None while no slot is free or there is nothing to start."""
+        if self.finished or self._holding() >= self.slots:
+            return None
+        number = self._take_ready()
+        while number is None and self._propose():
+            number = self._take_ready()
+        if number is None:
+            return None
+        memo = self.memos[number]
+        self.live[number] = Live(attempt=memo.attempts + 1)
+        return self._assignment(number, memo)
+
+    def begun(self, trial: int) -> None:
+        """A gang has taken the trial up."""
+        live, memo = self.live[trial], self.memos[trial]
+        if live.begun or live.leaving:
+            return
+        start_epoch = memo.checkpoint[1] if memo.checkpoint else 0
+        self._commit(lambda w: w.begin_attempt(self.search.id, trial, start_epoch))
+        live.begun = True
+        memo.attempts = live.attempt
+
+    def reported(self, trial: int, result: EpochResult) -> Verdict:
+        """A gang finished an epoch, or failed in the user's code.
+
+        Returns:
+            What the gang does next. Everything that the verdict rests on is committed.
+        """
+        live = self.live.get(trial)
+        if live is None or live.leaving:
+            return Verdict.END
+        if result.failure is not None:
+            self._fail(trial, _describe(result.failure))
+            return Verdict.END
+        if self._metric not in result.metrics:
+            self._fail(trial, f"it reports {', '.join(sorted(result.metrics))}, and not the objective {self._metric}")
+            return Verdict.END
+        memo = self.memos[trial]
+        value = _finite(result.metrics[self._metric])
+        fresh = result.epoch > memo.epoch
+        event = Reported(trial=trial, epoch=result.epoch, value=value) if fresh else None
+        actions = self.study.tell(event) if event else []
+        goes_on = not actions or actions[0].kind is ActionKind.CONTINUE
+        displaced = goes_on and self._holding() > self.slots
+
+        def verbs(w: Writer) -> list[Path]:
+            w.report(
+                self.search.id,
+                trial,
+                live.attempt,
+                result.epoch,
+                value=value,
+                metrics={name: _finite(metric) for name, metric in result.metrics.items()},
+                gang=result.gang,
+                pids=result.pids,
+                started_at=_utc(result.started_at),
+                ended_at=_utc(result.ended_at),
+                fact=event.to_dict() if event else None,
+                actions=[action.to_dict() for action in actions] if event else None,
+            )
+            gone = self._record(w, trial, live.attempt, result.checkpoint) if result.checkpoint else []
+            self._carry_out(w, actions)
+            if displaced:
+                self._displace(w, trial)
+            return gone
+
+        retention.remove(self._commit(verbs))
+        self._remember(memo, result, value)
+        self._forget(actions)
+        if displaced:
+            live.leaving = True
+            self.ready.add(trial)
+        if goes_on and not displaced:
+            return Verdict.CONTINUE
+        paused = displaced or actions[0].kind is ActionKind.PAUSE
+        return Verdict.COMMIT_THEN_END if paused and result.checkpoint is None else Verdict.END
+
+    def checkpointed(self, trial: int, record: CheckpointRecord) -> None:
+        """The gang wrote the checkpoint that `COMMIT_THEN_END` asked for."""
+        attempt = self.live[trial].attempt
+        retention.remove(self._commit(lambda w: self._record(w, trial, attempt, record)))
+        if trial in self.memos:
+            self.memos[trial].checkpoint = (Path(record.path), record.epoch)
+
+    def broke(self, trial: int, reason: str) -> None:
+        """The gang's processes broke: the attempt is lost, and the trial gets another one if it has any left."""
+        live = self.live.get(trial)
+        if live is None or live.leaving or trial not in self.memos:
+            return
+        memo = self.memos[trial]
+        memo.faults += 1
+        if memo.faults >= self.spec.retries.attempts:
+            self._fail(trial, f"attempt {memo.faults} of {self.spec.retries.attempts} broke: {reason}")
+            return
+        delay_s = self.backoff_s * 2 ** (memo.faults - 1)
+        why = f"fault {memo.faults} of {self.spec.retries.attempts} borne, again in {delay_s:g} s: {reason}"
+
+        def verbs(w: Writer) -> None:
+            if live.begun:
+                w.end_attempt(self.search.id, trial, "crashed", reason)
+                w.move_trial(self.search.id, trial, TrialState.PENDING, why)
+
+        self._commit(verbs)
+        live.leaving = True
+        self.ready.add(trial, delay_s=delay_s)
+
+    def released(self, trial: int) -> None:
+        """Tune has let go of the trial's run; its gang is warm for another, or gone."""
+        self.broke(trial, "its run ended without a result")
+        self.live.pop(trial, None)
+
+    # What the coordinator and people ask
+
+    def obey(self, intent: Intent, slots: int) -> None:
+        """Takes the newest intent and allowance; called between two steps of the controller."""
+        self.slots = slots
+        if self.finished:
+            return
+        if intent is Intent.CANCEL:
+            self._end(SearchState.CANCELLED, "cancelled by a person")
+            return
+        if self.failures > self.spec.budget.failures:
+            bears = self.spec.budget.failures
+            self._end(SearchState.FAILED, f"{self.failures} trials failed, and budget.failures bears {bears}")
+            return
+        if intent is Intent.STOP:
+            self._close("stopped by a person")
+        elif self._seconds_left() <= 0:
+            self._close(f"its {self.spec.budget.seconds:g} seconds are used up")
+        if not self.live and not len(self.ready):
+            self._propose()
+
+    # How it goes on
+
+    def _take_ready(self) -> int | None:
+        return self.ready.take(busy=self.live.__contains__)
+
+    def _propose(self) -> bool:
+        """Makes the Study's next proposal durable; False if there is none. Ends a search that is done."""
+        proposal = self.study.next()
+        if isinstance(proposal, Start):
+            self._commit(
+                lambda w: w.propose(
+                    self.search.id,
+                    proposal.trial,
+                    dict(proposal.config),
+                    proposal.origin.to_dict(),
+                    proposal=proposal.to_dict(),
+                )
+            )
+            self.memos[proposal.trial] = TrialMemo(config=dict(proposal.config))
+        elif isinstance(proposal, Resume):
+            self._commit(lambda w: w.resume(self.search.id, proposal.trial, proposal.to_dict(), proposal.reason))
+        else:
+            if not self.live and not len(self.ready):
+                self._complete(proposal.reason)
+            return False
+        self.ready.add(proposal.trial)
+        return True
+
+    def _complete(self, reason: str) -> None:
+        if self.memos:
+            waiting = ", ".join(str(number) for number in sorted(self.memos))
+            raise RuntimeError(f"the Study waits ({reason}), but nothing runs: trials {waiting} would wait for ever")
+        self._end(SearchState.COMPLETED, reason)
+
+    def _close(self, reason: str) -> None:
+        if not self.study.closed:
+            self._tell(Closed(reason=reason))
+
+    def _tell(self, event: Event, also: Callable[[Writer], None] = _nothing) -> None:
+        """An event that is no report: told, then committed with its verdicts and whatever `also` writes."""
+        actions = self.study.tell(event)
+
+        def verbs(w: Writer) -> None:
+            also(w)
+            w.decide(self.search.id, getattr(event, "trial", None), event.to_dict(), [a.to_dict() for a in actions])
+            self._carry_out(w, actions)
+
+        self._commit(verbs)
+        self._forget(actions)
+
+    def _fail(self, trial: int, reason: str) -> None:
+        """The trial is lost for good; the Study learns it, and the search fails if that is one too many."""
+        live = self.live[trial]
+
+        def verbs(w: Writer) -> None:
+            if live.begun:
+                w.end_attempt(self.search.id, trial, "failed", reason)
+            w.move_trial(self.search.id, trial, TrialState.FAILED, reason)
+
+        self._tell(Failed(trial=trial, reason=reason), verbs)
+        live.leaving = True
+        self.memos.pop(trial)
+        self.failures += 1
+
+    def _end(self, state: SearchState, reason: str) -> None:
+        """The search is over: what has not ended is cancelled, in the same transaction."""
+
+        def verbs(w: Writer) -> None:
+            for number in self.memos:
+                live = self.live.get(number)
+                if live is not None and live.begun and not live.leaving:
+                    w.end_attempt(self.search.id, number, "cancelled", reason)
+                w.move_trial(self.search.id, number, TrialState.CANCELLED, f"the search ended: {reason}")
+            w.move_search(self.search.id, state, reason)
+
+        self._commit(verbs)
+        for live in self.live.values():
+            live.leaving = True
+        self.memos.clear()
+        self.ready.clear()
+        self.finished = True
+
+    def _carry_out(self, w: Writer, actions: list[Action]) -> None:
+        for action in actions:
+            outcome = _OUTCOMES.get(action.kind)
+            if outcome is None:
+                continue
+            live = self.live.get(action.trial)
+            if live is not None and live.begun and not live.leaving:
+                w.end_attempt(self.search.id, action.trial, outcome[0], action.reason)
+            w.move_trial(self.search.id, action.trial, outcome[1], action.reason)
+
+    def _forget(self, actions: list[Action]) -> None:
+        """Drops from memory what the committed verdicts ended. Only who reported can be on a gang: it leaves it."""
+        for action in actions:
+            if action.kind not in _OUTCOMES:
+                continue
+            live = self.live.get(action.trial)
+            if live is not None:
+                live.leaving = True
+            if action.kind is not ActionKind.PAUSE:
+                self.memos.pop(action.trial, None)
+                self.ready.drop(action.trial)
+
+    def _displace(self, w: Writer, trial: int) -> None:
+        reason = f"displaced: the allowance is {self.slots} and {self._holding()} were running"
+        w.end_attempt(self.search.id, trial, "displaced", reason)
+        w.move_trial(self.search.id, trial, TrialState.PAUSED, reason, displaced=True)
+
+    def _record(self, w: Writer, trial: int, attempt: int, record: CheckpointRecord) -> list[Path]:
+        """Writes the checkpoint's row, forgets the rows it makes superfluous, and returns the folders to delete."""
+        path = self.paths.relative(Path(record.path))
+        w.checkpoint(
+            self.search.id,
+            trial,
+            attempt,
+            record.epoch,
+            path=path,
+            bytes=record.bytes,
+            manifest_sha256=record.manifest_sha256,
+        )
+        gone = retention.superfluous(
+            w.checkpoints(self.search.id, trial), w.best_epoch(self.search.id, trial), self.spec.checkpoints.keep
+        )
+        for checkpoint in gone:
+            w.forget_checkpoint(self.search.id, trial, checkpoint.attempt, checkpoint.epoch)
+        return [self.paths.absolute(checkpoint.path) for checkpoint in gone]
+
+    def _remember(self, memo: TrialMemo, result: EpochResult, value: float | None) -> None:
+        memo.epoch = max(memo.epoch, result.epoch)
+        loss = self.study.objective.loss(value)
+        if math.isfinite(loss) and (memo.best_loss is None or loss < memo.best_loss):
+            memo.best_loss = loss
+        if result.checkpoint is not None:
+            memo.checkpoint = (Path(result.checkpoint.path), result.checkpoint.epoch)
+
+    def _assignment(self, number: int, memo: TrialMemo) -> Assignment:
+        attempt = memo.attempts + 1
+        resources = self.spec.resources
+        return Assignment(
+            search=self.search.id,
+            trial=number,
+            attempt=attempt,
+            lease_epoch=self.lease.epoch,
+            trainable=self.search.trainable,
+            import_path=self.search.trainable_path,
+            config=memo.config,
+            epochs=self._max_epochs,
+            seed=draw_seed(self.spec.seed, number),
+            workers=resources.workers,
+            cpus_per_worker=resources.cpus_per_worker,
+            gpus_per_worker=resources.gpus_per_worker,
+            directory=str(self.paths.attempt(number, attempt, self.lease.epoch)),
+            resume_from=str(memo.checkpoint[0]) if memo.checkpoint else None,
+            every_epochs=self.spec.checkpoints.every_epochs,
+            metric=self._metric,
+            mode=self.study.objective.mode,
+            scope=self.study.objective.scope,
+            best_loss_so_far=memo.best_loss,
+        )
+
+    def _holding(self) -> int:
+        return sum(not live.leaving for live in self.live.values())
+
+    @property
+    def _max_epochs(self) -> int:
+        assert self.spec.budget.epochs is not None  # resolved when the search was submitted
+        return self.spec.budget.epochs
+
+    @property
+    def _metric(self) -> str:
+        return self.study.objective.metric
+
+    def _seconds_left(self) -> float:
+        if self.spec.budget.seconds is None or self.search.started_at is None:
+            return math.inf
+        return self.spec.budget.seconds - (datetime.now(UTC) - self.search.started_at).total_seconds()
+
+    def _commit(self, verbs: Callable[[Writer], T]) -> T:
+        """One transaction. While the database does not answer it is tried again: trials train on, and nothing is lost.
+
+        Raises:
+            Fenced: another runner has taken over.
+        """
+        while True:
+            try:
+                with self.ledger.write(self.lease) as writer:
+                    return verbs(writer)
+            except LedgerUnavailable as error:
+                log.warning("the ledger does not answer, trying again: %s", error)
+                time.sleep(error.retry_after_s or 1)
+
+
+_OUTCOMES = {
+    ActionKind.COMPLETE: ("completed", TrialState.COMPLETED),
+    ActionKind.STOP: ("stopped", TrialState.STOPPED),
+    ActionKind.PAUSE: ("paused", TrialState.PAUSED),
+}
+"""What a verdict does to the attempt and to the trial; other kinds change neither."""
+
+
+def _describe(failure: Failure) -> str:
+    return f"{failure.kind} error: {failure.message}"
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _utc(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

@@ -1,0 +1,54 @@
+"""What crosses HTTP, in both directions, as pydantic models: the spec that comes in and the views that go out.
+
+The API answers with them and the client reads them, so neither can drift from the other. Rules that need the cluster or
+a trainable are the API's; rules of a search space are `search_spaces`'.
+"""
+
+from service.schemas.faults import faults_of, parse_spec
+from service.schemas.spec import (
+    Budget,
+    Checkpoints,
+    Objective,
+    Resources,
+    Retries,
+    SearchSpec,
+)
+from service.schemas.views import (
+    AlgorithmView,
+    AttemptView,
+    BestView,
+    CheckpointView,
+    EventView,
+    Health,
+    ReportView,
+    SearchPage,
+    SearchView,
+    TrainableView,
+    TrialPage,
+    TrialView,
+    ValidationView,
+)
+
+__all__ = [
+    "AlgorithmView",
+    "AttemptView",
+    "BestView",
+    "Budget",
+    "CheckpointView",
+    "Checkpoints",
+    "EventView",
+    "Health",
+    "Objective",
+    "ReportView",
+    "Resources",
+    "Retries",
+    "SearchPage",
+    "SearchSpec",
+    "SearchView",
+    "TrainableView",
+    "TrialPage",
+    "TrialView",
+    "ValidationView",
+    "faults_of",
+    "parse_spec",
+]

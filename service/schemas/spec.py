@@ -1,0 +1,122 @@
+"""The search spec: what a person POSTs. Each field says its unit, its default and what the default means.
+
+Values that only a trainable can default (space, metric, budget) are optional here; `service.api.submission` fills them.
+Unknown keys and numbers that are not finite are errors everywhere.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+NAME = r"^[a-z0-9][a-z0-9_-]{0,62}$"
+"""Names that may become part of a path or a URL: lower-case letters, digits, `_` and `-`."""
+
+
+class Strict(BaseModel):
+    """Base of everything a person sends: unknown keys, NaN, infinities and silent conversions are refused."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, strict=True, frozen=True)
+
+
+class Objective(Strict):
+    """What is optimised."""
+
+    metric: str | None = Field(
+        None,
+        min_length=1,
+        max_length=64,
+        description="Metric that the trainable reports each epoch; default: the trainable's.",
+    )
+    mode: Literal["min", "max"] | None = Field(
+        None, description="Whether smaller or larger is better; default: the trainable's."
+    )
+    scope: Literal["best", "last"] = Field("best", description="A trial counts by its best epoch, or by its last.")
+
+
+class Budget(Strict):
+    """When a search is done. The first limit reached ends it."""
+
+    trials: int | None = Field(
+        None, ge=1, le=100_000, description="Configurations to try; default: the trainable's, or the whole grid."
+    )
+    epochs: int | None = Field(
+        None, ge=1, le=1_000_000, description="Epochs of a trial that is never stopped early; default: the trainable's."
+    )
+    seconds: float | None = Field(
+        None,
+        gt=0,
+        description="Wall-clock seconds after the first start; then no new trial starts and running ones finish.",
+    )
+    target: float | None = Field(None, description="Value of the objective at which the search is content and ends.")
+    failures: int = Field(10, ge=0, description="Failed trials that are borne; one more fails the search.")
+
+
+class Resources(Strict):
+    """What one trial's gang takes, all on one node."""
+
+    workers: int = Field(1, ge=1, le=1024, description="Processes of the gang: ranks 0..workers-1.")
+    cpus_per_worker: float = Field(1.0, gt=0, le=1024, description="Logical CPUs of each rank.")
+    gpus_per_worker: float = Field(
+        0.0, ge=0, le=64, description="GPUs of each rank: 0, a fraction below 1, or a whole number."
+    )
+
+
+class Checkpoints(Strict):
+    """How often trials are checkpointed, and what is kept."""
+
+    every_epochs: int = Field(
+        1, ge=1, description="Epochs between two checkpoints; a new best and the last epoch are always written."
+    )
+    keep: Literal["best+last", "all"] = Field(
+        "best+last", description="Of each trial: its best and newest checkpoint, or all of them."
+    )
+
+
+class Retries(Strict):
+    """What happens when an attempt is lost to a crash, a kill or a lost node."""
+
+    attempts: int = Field(
+        3,
+        ge=1,
+        le=100,
+        description="Attempts that a fault of the gang may end before the trial fails; a lost service does not count.",
+    )
+
+
+class SearchSpec(Strict):
+    """One search, as `POST /v1/searches` takes it."""
+
+    name: Annotated[str, Field(pattern=NAME)] | None = Field(
+        None, description="For people; need not be unique. Default: trainable and algorithm."
+    )
+    trainable: str = Field(
+        min_length=1, max_length=128, description="Name of a registered trainable: GET /v1/trainables."
+    )
+    space: dict[str, Any] | None = Field(
+        None, description="What may vary: parameter name to its description. Default: the trainable's."
+    )
+    algorithm: dict[str, Any] = Field(
+        default_factory=lambda: {"name": "asha"},
+        description="A preset with its options, or {sampler, scheduler}: GET /v1/algorithms.",
+    )
+    objective: Objective = Field(default_factory=lambda: Objective(), description="What is optimised.")
+    budget: Budget = Field(default_factory=lambda: Budget(), description="When the search is done.")
+    resources: Resources = Field(default_factory=lambda: Resources(), description="What one trial takes.")
+    parallelism: int = Field(
+        4, ge=1, le=10_000, description="Trials that run at once at most; the coordinator may grant fewer."
+    )
+    priority: int = Field(0, ge=-100, le=100, description="Searches of a higher priority are served first.")
+    weight: float = Field(1.0, gt=0, le=1000, description="Share of the slots among searches of one priority.")
+    seed: int = Field(0, ge=0, lt=2**31, description="The same seed and spec propose the same configurations.")
+    checkpoints: Checkpoints = Field(default_factory=lambda: Checkpoints(), description="How often and what is kept.")
+    retries: Retries = Field(default_factory=lambda: Retries(), description="What a lost attempt leads to.")
+    enqueue: list[dict[str, Any]] = Field(
+        default_factory=list,
+        max_length=1000,
+        description="Configurations to try first; parameters left out are sampled.",
+    )
+    tags: dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_length=256)]] = Field(
+        default_factory=dict, max_length=32, description="For people and filters."
+    )

@@ -1,0 +1,11 @@
+"""The ledger: searches, trials, reports, checkpoints, events and leases in one database. Nothing is decided here."""
+
+from service.store.events import EventKind
+from service.store.history import Recorded
+from service.store.leases import LeaseStatus
+from service.store.ledger import Ledger
+from service.store.pages import Page
+from service.store.submissions import IdempotencyKey
+from service.store.writer import Writer
+
+__all__ = ["EventKind", "IdempotencyKey", "LeaseStatus", "Ledger", "Page", "Recorded", "Writer"]

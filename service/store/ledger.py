@@ -1,0 +1,71 @@
+"""The ledger, the only truth, as others see it. The verbs and reads are in the classes that it is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from service.models import Lease
+from service.store.database import Database
+from service.store.engine import connect
+from service.store.leases import Leases, check_lease
+from service.store.migrate import migrate
+from service.store.reader import Reader
+from service.store.submissions import Submissions
+from service.store.writer import Writer
+
+
+class Ledger(Reader, Submissions, Leases):
+    """Every fact about searches, in SQLite or PostgreSQL.
+
+    **Thread safety.** One object serves all threads of a process, and any number of processes may open the same URL.
+    Every call is one transaction: all or nothing, durable when it returns. Calls block (on disk, on locks, up to
+    `engine.WAIT_S`): never make one on an event loop.
+
+    **Ownership.** State is written by whoever holds the lease, through `write`. Without a lease there are two writes:
+    `submit` and `request`. Events and reports are append-only; a terminal state never changes.
+
+    **By value.** What is passed in is copied, what comes out is frozen and fresh: it does not change under its reader.
+
+    **Silence.** Every call may raise `LedgerUnavailable`. A read can then be repeated, and so can a write, except
+    that on PostgreSQL a connection lost during the commit leaves open whether that took place: the repeated verb may
+    then meet its own row and say so (`AlreadyReported`, `Conflict`, `IllegalTransition`).
+    """
+
+    def __init__(self, database: Database) -> None:
+        """Takes over a database whose schema is the newest; most callers want `open`."""
+        super().__init__(database)
+
+    @classmethod
+    def open(cls, url: str) -> Ledger:
+        """Connects and brings the schema up to date; several processes may do so at once, and be killed doing so.
+
+        Args:
+            url: `sqlite:////path/ledger.db` or `postgresql+psycopg://user:password@host/name`.
+
+        Raises:
+            ConfigurationError: the URL cannot be used, or the database belongs to a newer Rung.
+            LedgerUnavailable: the database does not answer.
+        """
+        database = Database(connect(url))
+        try:
+            migrate(database)
+        except BaseException:
+            database.close()
+            raise
+        return cls(database)
+
+    def close(self) -> None:
+        """Closes its connections."""
+        self._database.close()
+
+    @contextmanager
+    def write(self, lease: Lease) -> Iterator[Writer]:
+        """One fenced transaction: whoever wants to take the lease over meanwhile waits for its end, so keep it short.
+
+        Raises:
+            Fenced: the lease was taken over or released; nothing was written.
+        """
+        with self._database.writing() as connection:
+            check_lease(connection, lease)
+            yield Writer(connection, lease)

@@ -1,0 +1,84 @@
+"""The writer's verbs on a search as a whole. Those on trials are in `trial_verbs`."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, select, update
+
+from service.models import Json, Lease
+from service.states import SearchState
+from service.store.events import EventKind
+from service.store.journal import append
+from service.store.reader import read_search
+from service.store.tables import searches
+from service.store.transitions import illegal, move_search, require_reason
+
+
+class SearchVerbs:
+    """Writes under a lease that was checked, inside a transaction that another class began."""
+
+    def __init__(self, connection: Connection, lease: Lease) -> None:
+        self._connection = connection
+        self._lease = lease
+
+    def move_search(self, search: str, to: SearchState, reason: str) -> None:
+        """Moves a search along an edge; event `search.state`.
+
+        Raises:
+            ValueError: the reason is empty.
+            NotFound: no such search.
+            IllegalTransition: no such edge from its state.
+        """
+        move_search(self._connection, search, to, reason)
+
+    def wait_reason(self, search: str, reason: str) -> None:
+        """Notes what a queued search waits for; event `search.waits` if that changed.
+
+        Raises:
+            ValueError: the reason is empty.
+            NotFound: no such search.
+            IllegalTransition: it is not queued.
+        """
+        require_reason(reason)
+        before = read_search(self._connection, search)
+        queued = update(searches).where(searches.c.id == search, searches.c.state == SearchState.QUEUED)
+        if self._connection.execute(queued.values(state_reason=reason)).rowcount == 0:
+            raise illegal(f"search {search}", before.state, {SearchState.QUEUED}, "wait for something")
+        if before.state_reason != reason:
+            append(self._connection, search, EventKind.SEARCH_WAITS, {"reason": reason})
+
+    def set_allowance(self, search: str, slots: int) -> None:
+        """Grants a search so many slots; event `search.allowance` if that changed.
+
+        Raises:
+            NotFound: no such search.
+        """
+        before = read_search(self._connection, search).allowance
+        if before != slots:
+            self._connection.execute(update(searches).where(searches.c.id == search).values(allowance=slots))
+            append(self._connection, search, EventKind.SEARCH_ALLOWANCE, {"from": before, "to": slots})
+
+    def decide(self, search: str, trial: int | None, fact: Json, actions: list[Json]) -> None:
+        """Records what the Study was told besides reports, with its verdicts; event `study.told`.
+
+        Raises:
+            NotFound: no such search.
+        """
+        data = {"fact": fact, "actions": actions}
+        append(self._connection, search, EventKind.STUDY_TOLD, data, trial=trial)
+
+    def event(
+        self, search: str, kind: EventKind, data: Json, trial: int | None = None, attempt: int | None = None
+    ) -> None:
+        """Writes an event that changes nothing else, such as `warning`.
+
+        Raises:
+            NotFound: no such search.
+        """
+        append(self._connection, search, kind, data, trial=trial, attempt=attempt)
+
+    def _require_live(self, search: str, verb: str) -> None:
+        """Refuses a verb on a search that has ended; its row stays locked, so it cannot end in between."""
+        self._connection.execute(select(searches.c.id).where(searches.c.id == search).with_for_update())
+        state = read_search(self._connection, search).state
+        if state.is_terminal:
+            raise illegal(f"search {search}", state, {live for live in SearchState if not live.is_terminal}, verb)

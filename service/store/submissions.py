@@ -1,0 +1,146 @@
+"""What people write: a new search, and what they want of one. It needs no lease; all other writes are in `writer`."""
+
+from __future__ import annotations
+
+import secrets
+import string
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection, insert, select, update
+
+from service.errors import IdempotencyMismatch, IllegalTransition
+from service.models import Json, Search
+from service.states import Intent, SearchState
+from service.store.database import Database
+from service.store.engine import insert_unless_there
+from service.store.events import EventKind
+from service.store.journal import append
+from service.store.reader import read_search
+from service.store.tables import idempotency_keys, search_tags, searches
+from service.store.transitions import illegal, move_search
+
+_SEVERITY = tuple(Intent)
+_LIVE = frozenset(state for state in SearchState if not state.is_terminal)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class IdempotencyKey:
+    """A client's promise that it means one request, however often that arrives.
+
+    Attributes:
+        key: the `Idempotency-Key` header, at most 255 characters.
+        request_sha256: hash of the request's body, hexadecimal.
+    """
+
+    key: str
+    request_sha256: str
+
+
+class Submissions:
+    """The verbs of the API. Each is a transaction of its own."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def submit(
+        self, *, spec: Json, name: str, trainable: str, trainable_path: str, idempotency: IdempotencyKey | None = None
+    ) -> tuple[Search, bool]:
+        """Accepts a search: row, event and key in one transaction.
+
+        Args:
+            spec: resolved; its `tags`, if any, become searchable.
+            name: of the search.
+            trainable: its name.
+            trainable_path: `module:Class`.
+            idempotency: None for a request that may be carried out twice.
+
+        Returns:
+            The search, and True; or the search that the same key and request made before, and False.
+
+        Raises:
+            IdempotencyMismatch: the key was used with another request.
+        """
+        search = _new_id()
+        now = datetime.now(UTC)
+        with self._database.writing() as connection:
+            if idempotency is not None and not insert_unless_there(
+                connection,
+                idempotency_keys,
+                key=idempotency.key,
+                request_sha256=idempotency.request_sha256,
+                search=search,
+                created_at=now,
+            ):
+                return _answered(connection, idempotency), False
+            connection.execute(
+                insert(searches).values(
+                    id=search,
+                    name=name,
+                    trainable=trainable,
+                    trainable_path=trainable_path,
+                    spec=dict(spec),
+                    state=SearchState.QUEUED,
+                    state_reason="waits to be admitted",
+                    intent=Intent.RUN,
+                    allowance=0,
+                    last_seq=0,
+                    created_at=now,
+                )
+            )
+            for key, value in spec.get("tags", {}).items():
+                connection.execute(insert(search_tags).values(search=search, key=key, value=str(value)))
+            append(connection, search, EventKind.SEARCH_SUBMITTED, {"name": name, "trainable": trainable})
+            return read_search(connection, search), True
+
+    def request(self, search: str, intent: Intent) -> Search:
+        """Notes what a person wants; a queued search that is cancelled ends at once.
+
+        Asking again for what is wanted already changes nothing.
+
+        Raises:
+            NotFound: no such search.
+            IllegalTransition: the search has ended, or something more severe is wanted already.
+        """
+        with self._database.writing() as connection:
+            # Locks the row: the coordinator may be admitting this very search.
+            connection.execute(select(searches.c.id).where(searches.c.id == search).with_for_update())
+            before = read_search(connection, search)
+            if before.intent is intent and not before.state.is_terminal:
+                return before
+            milder = _SEVERITY[: _SEVERITY.index(intent)]
+            change = update(searches).where(
+                searches.c.id == search, searches.c.state.in_(_LIVE), searches.c.intent.in_(milder)
+            )
+            if connection.execute(change.values(intent=intent)).rowcount == 0:
+                raise _refused(before, intent)
+            append(connection, search, EventKind.SEARCH_INTENT, {"from": before.intent, "to": intent})
+            if intent is Intent.CANCEL and before.state is SearchState.QUEUED:
+                move_search(connection, search, SearchState.CANCELLED, "cancelled by a person before it ran")
+            return read_search(connection, search)
+
+
+def _answered(connection: Connection, idempotency: IdempotencyKey) -> Search:
+    known = idempotency_keys.c
+    query = select(known.search, known.request_sha256).where(known.key == idempotency.key)
+    search, request_sha256 = connection.execute(query).one()
+    if request_sha256 != idempotency.request_sha256:
+        raise IdempotencyMismatch(
+            f"Idempotency-Key: got {idempotency.key!r} with another request than the one that made search {search}, "
+            "must come with the same body; use a new key for a new request"
+        )
+    return read_search(connection, search)
+
+
+def _refused(search: Search, intent: Intent) -> IllegalTransition:
+    if search.state.is_terminal:
+        return illegal(f"search {search.id}", search.state, _LIVE, f"take the intent {intent}")
+    return IllegalTransition(
+        f"search {search.id}: got intent {intent}, must be more severe than {search.intent}, which is wanted already; "
+        "submit a new search instead"
+    )
+
+
+def _new_id() -> str:
+    first = secrets.choice(string.ascii_lowercase)
+    return first + "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(11))

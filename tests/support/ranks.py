@@ -1,0 +1,68 @@
+"""Two ranks without Ray: rank 0 in the test's own process, rank 1 in a spawned one that obeys over a pipe."""
+
+from __future__ import annotations
+
+import multiprocessing
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from trainables import Assignment, CheckpointRecord
+from trainables.checkpoint import CheckpointWriter
+from trainables.rank import Rank
+
+
+def obey(commands: Connection) -> None:
+    """Carry out what comes over the pipe, as rank 1 of 2, until None comes."""
+    rank = Rank(1, 2, cpus=1, gpus=0, timeout_s=60)
+    while (command := commands.recv()) is not None:
+        method, arguments = command
+        commands.send(getattr(rank, method)(*arguments))
+    rank.close()
+
+
+class Pair:
+    """Rank 0 and rank 1 of one gang."""
+
+    def __init__(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._commands, child_end = context.Pipe()
+        self._child = context.Process(target=obey, args=(child_end,), daemon=True)
+        self._child.start()
+        self.rank0 = Rank(0, 2, cpus=1, gpus=0, timeout_s=60)
+        self.call("join", self.rank0.listen())
+
+    def call(self, method: str, *arguments: Any) -> list[Any]:
+        """Call a method on both ranks at once."""
+        self._commands.send((method, arguments))
+        own = getattr(self.rank0, method)(*arguments)
+        return [own, self._commands.recv()]
+
+    def assign(self, assignment: Assignment) -> None:
+        assert self.call("build", assignment) == [None, None]
+        assert self.call("wrap") == [None, None]
+
+    def close(self) -> None:
+        self._commands.send(None)
+        self.rank0.close()
+        self._child.join(10)
+
+
+def a_lone_rank(assignment: Assignment) -> Rank:
+    """Return the only rank of a gang, ready to train."""
+    rank = Rank(0, 1, cpus=1, gpus=0, timeout_s=60)
+    assert rank.build(assignment) is None
+    return rank
+
+
+def save(directory: Path, assignment: Assignment, epoch: int, measures: Any, saver: Any) -> CheckpointRecord:
+    """Write a checkpoint with the ranks behind `saver`, a function that calls `save` on all of them."""
+    writer = CheckpointWriter(directory, epoch)
+    saved = saver(str(writer.aside))
+    facts = {
+        "config": dict(assignment.config),
+        "import_path": assignment.import_path,
+        "world_size": len(saved),
+        "aliases": dict(saved[0].aliases),
+    }
+    return writer.commit([file for part in saved for file in part.files], measures.metrics, facts)

@@ -1,0 +1,1 @@
+"""Tests of the decisions: pure, without Ray, clock or database."""

@@ -1,0 +1,1 @@
+"""Tests of the command line, against the same double as the client; no Ray, no network."""

@@ -1,0 +1,1 @@
+"""Tests of the Python client, against a double of the service behind httpx2.MockTransport."""

@@ -1,0 +1,1 @@
+"""What search spaces promise, without Ray or network."""

@@ -1,0 +1,1 @@
+"""The ledger: SQLite by its contract, and each module where it can be tried alone."""

@@ -1,0 +1,75 @@
+"""What a gang is told to do: one attempt at one trial.
+
+An assignment is a fact that crosses processes as a plain dictionary; carrying it out is the gang's matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Assignment:
+    """One attempt at one trial, with all a gang needs to carry it out.
+
+    Attributes:
+        search: Id of the search.
+        trial: Number of the trial in the search, from 0.
+        attempt: Number of this attempt at the trial, from 1.
+        lease_epoch: Lease epoch of the runner that gave the assignment; recorded in every checkpoint.
+        trainable: Name of the trainable.
+        import_path: Where its class is, "module:Class".
+        config: The configuration, by parameter name.
+        epochs: The epoch trained to at most; its end always writes a checkpoint. The runner does the stopping.
+        seed: Seed of weights, order of samples and random layers.
+        workers: Number of ranks (processes), at least 1.
+        cpus_per_worker: CPU cores of each rank; a rank computes on as many threads, at least one.
+        gpus_per_worker: GPUs of each rank: 0 for none, a fraction to share one.
+        directory: Absolute path of this attempt's checkpoint folder; it need not exist.
+        resume_from: Absolute path of the checkpoint to go on from, or None to begin at epoch 0.
+        every_epochs: A checkpoint is due at each multiple of this epoch number; at least 1.
+        metric: Name of the objective's metric.
+        mode: Whether lower ("min") or higher ("max") is better.
+        scope: "best" makes a new best epoch write a checkpoint too; "last" does not.
+        best_loss_so_far: The trial's best metric so far, oriented so that lower is better; None where there is none.
+    """
+
+    search: str
+    trial: int
+    attempt: int
+    lease_epoch: int
+    trainable: str
+    import_path: str
+    config: Mapping[str, Any]
+    epochs: int
+    seed: int
+    workers: int
+    cpus_per_worker: float
+    gpus_per_worker: float
+    directory: str
+    resume_from: str | None
+    every_epochs: int
+    metric: str
+    mode: Literal["min", "max"]
+    scope: Literal["best", "last"]
+    best_loss_so_far: float | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-able dictionary; `from_dict` gives the assignment back."""
+        return {**asdict(self), "config": dict(self.config)}
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any]) -> Assignment:
+        """Build an assignment from what `to_dict` returned.
+
+        Raises:
+            TypeError: A field is missing or unknown.
+        """
+        return cls(**raw)
+
+    @property
+    def shape(self) -> tuple[int, float, float]:
+        """The processes it needs (workers, CPUs each, GPUs each): a warm gang takes assignments of its own shape."""
+        return self.workers, self.cpus_per_worker, self.gpus_per_worker

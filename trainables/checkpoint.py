@@ -1,0 +1,263 @@
+"""A checkpoint on disk: a folder of files, complete if and only if its manifest is there and every hash agrees.
+
+`CheckpointWriter` writes one, `read` and `verify` trust nothing before its hash was seen. What is inside the files is
+said by those who write them: weights in `weights`, training state in `rank`. Making a model of it is in `restore`.
+
+    epoch-0007/
+        manifest.json           kind, format version, files with size and SHA-256, and what was trained; written last
+        model.safetensors       weights
+        state.json              epoch and metrics
+        training-<rank>.pt      random state of each rank; rank 0's also holds optimizer and schedule
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import shutil
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from trainables.result import CheckpointRecord
+
+KIND = "torch"
+"""Kind of the checkpoints written here; a manifest of another kind is not ours to load."""
+
+FORMAT_VERSION = 1
+"""Version of the layout above."""
+
+MANIFEST = "manifest.json"
+"""The file that makes a checkpoint complete."""
+
+WEIGHTS = "model.safetensors"
+"""The model's weights."""
+
+STATE = "state.json"
+"""Epoch and metrics, for people and scripts."""
+
+
+_WAY_OUT = "the checkpoint is damaged: go back to an earlier one"
+
+
+class CheckpointError(Exception):
+    """A folder is not a complete, undamaged checkpoint; the message names the file, what was found and what must be."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FileEntry:
+    """One file of a checkpoint: its name in the folder, size in bytes and SHA-256 in hex."""
+
+    name: str
+    bytes: int
+    sha256: str
+
+    @classmethod
+    def of(cls, path: Path) -> Self:
+        """Measure a file."""
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return cls(name=path.name, bytes=path.stat().st_size, sha256=digest)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Checkpoint:
+    """A verified checkpoint: where it is and what its manifest says."""
+
+    path: Path
+    manifest: Mapping[str, Any]
+    record: CheckpointRecord
+
+    @property
+    def weights(self) -> Path:
+        """The weights file."""
+        return self.path / WEIGHTS
+
+    def training(self, rank: int) -> Path:
+        """The training state of one rank."""
+        return self.path / training_name(rank)
+
+
+def checkpoint_name(epoch: int) -> str:
+    """Return the folder name of the checkpoint at the end of an epoch: "epoch-0007"."""
+    return f"epoch-{epoch:04d}"
+
+
+def training_name(rank: int) -> str:
+    """Return the file name of one rank's training state."""
+    return f"training-{rank}.pt"
+
+
+class CheckpointWriter:
+    """Writes one checkpoint aside and puts it in place in one step.
+
+    Ranks write their files into `aside`, each by way of `seal`; `commit` then writes the manifest and renames. Until
+    then no folder of the final name exists, so a process killed at any point leaves no readable checkpoint behind.
+    If the attempt already has a sound checkpoint of this epoch (a resumed attempt that trains an epoch again), that one
+    stays: the first committed value of an epoch is the one that counts.
+
+    Args:
+        directory: The attempt's checkpoint folder; made if need be.
+        epoch: The epoch whose end is saved.
+    """
+
+    def __init__(self, directory: Path, epoch: int) -> None:
+        self.epoch = epoch
+        self.path = directory / checkpoint_name(epoch)
+        self.aside = directory / f"{self.path.name}.tmp-{uuid.uuid4().hex}"
+        self.aside.mkdir(parents=True)
+
+    def commit(
+        self, files: Iterable[FileEntry], metrics: Mapping[str, float], facts: Mapping[str, Any]
+    ) -> CheckpointRecord:
+        """Finish: write state and manifest, then rename into place.
+
+        Args:
+            files: What the ranks wrote and sealed.
+            metrics: Metrics of the epoch.
+            facts: What else the manifest tells: the configuration, who trained it, aliases of weights.
+
+        Raises:
+            OSError: The store cannot be written; nothing is left in place.
+        """
+        numbers = {"epoch": self.epoch, "metrics": {name: _json_number(value) for name, value in metrics.items()}}
+        entries = sorted([*files, write_sealed(self.aside / STATE, numbers)], key=lambda entry: entry.name)
+        content = {
+            "kind": KIND,
+            "format_version": FORMAT_VERSION,
+            **numbers,
+            **facts,
+            "files": {entry.name: {"bytes": entry.bytes, "sha256": entry.sha256} for entry in entries},
+        }
+        # The files' names must be durable before the manifest vouches for them, and its own before the rename.
+        _sync_directory(self.aside)
+        manifest = write_sealed(self.aside / MANIFEST, content | {"content_sha256": _content_sha256(content)})
+        _sync_directory(self.aside)
+        kept = self._record_in_place()
+        if kept is not None:
+            self.discard()
+            return kept
+        self.aside.rename(self.path)
+        _sync_directory(self.path.parent)
+        return CheckpointRecord(
+            path=str(self.path),
+            epoch=self.epoch,
+            bytes=sum(entry.bytes for entry in [*entries, manifest]),
+            manifest_sha256=manifest.sha256,
+            metrics=dict(metrics),
+        )
+
+    def _record_in_place(self) -> CheckpointRecord | None:
+        if not self.path.exists():
+            return None
+        try:
+            return verify(self.path)
+        except CheckpointError:
+            shutil.rmtree(self.path)
+            return None
+
+    def discard(self) -> None:
+        """Remove what was written aside."""
+        shutil.rmtree(self.aside, ignore_errors=True)
+
+
+def seal(path: Path) -> FileEntry:
+    """Make a written file durable and measure it."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+    return FileEntry.of(path)
+
+
+def write_sealed(path: Path, content: Mapping[str, Any]) -> FileEntry:
+    """Write a JSON file, make it durable and measure it."""
+    path.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
+    return seal(path)
+
+
+def read(path: str | Path) -> Checkpoint:
+    """Verify a checkpoint, every hash included, and return it.
+
+    Raises:
+        CheckpointError: It is incomplete, damaged, or of another kind or format version.
+    """
+    folder = Path(path).absolute()
+    manifest, sha256 = _read_manifest(folder)
+    files = manifest["files"]
+    for name, must in files.items():
+        _check_file(folder, name, must)
+    return Checkpoint(
+        path=folder,
+        manifest=manifest,
+        record=CheckpointRecord(
+            path=str(folder),
+            epoch=manifest["epoch"],
+            bytes=sum(entry["bytes"] for entry in files.values()) + (folder / MANIFEST).stat().st_size,
+            manifest_sha256=sha256,
+            metrics={name: math.nan if value is None else float(value) for name, value in manifest["metrics"].items()},
+        ),
+    )
+
+
+def verify(path: str | Path) -> CheckpointRecord:
+    """Verify a checkpoint, every hash included, and return its record.
+
+    Raises:
+        CheckpointError: It is incomplete, damaged, or of another kind or format version.
+    """
+    return read(path).record
+
+
+def _read_manifest(folder: Path) -> tuple[dict[str, Any], str]:
+    file = folder / MANIFEST
+    try:
+        raw = file.read_bytes()
+        manifest = json.loads(raw)
+        kind = manifest["kind"], manifest["format_version"]
+        must = manifest.pop("content_sha256")
+    except OSError as error:
+        raise CheckpointError(
+            f"{file}: got {error.strerror}, must be a readable manifest; the checkpoint was never completed or is "
+            "gone: go back to an earlier one"
+        ) from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"{file}: got {error!r}, must be a whole manifest; {_WAY_OUT}") from error
+    if kind != (KIND, FORMAT_VERSION):
+        raise CheckpointError(
+            f"{file}: got kind {kind[0]!r} version {kind[1]!r}, must be {KIND!r} version {FORMAT_VERSION}; "
+            "load it with the release that wrote it"
+        )
+    if _content_sha256(manifest) != must:
+        raise CheckpointError(f"{file}: got content of SHA-256 {_content_sha256(manifest)}, must be {must}; {_WAY_OUT}")
+    return manifest, hashlib.sha256(raw).hexdigest()
+
+
+def _check_file(folder: Path, name: str, must: Mapping[str, Any]) -> None:
+    file = folder / name
+    try:
+        found = FileEntry.of(file)
+    except OSError as error:
+        raise CheckpointError(f"{file}: got {error.strerror}, must be {must['bytes']} bytes; {_WAY_OUT}") from error
+    if found.bytes != must["bytes"]:
+        raise CheckpointError(f"{file}: got {found.bytes} bytes, must be {must['bytes']}; {_WAY_OUT}")
+    if found.sha256 != must["sha256"]:
+        raise CheckpointError(f"{file}: got SHA-256 {found.sha256}, must be {must['sha256']}; {_WAY_OUT}")
+
+
+def _content_sha256(content: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True, allow_nan=False).encode()).hexdigest()
+
+
+def _json_number(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _sync_directory(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

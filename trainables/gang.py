@@ -1,0 +1,247 @@
+"""The gang as Ray Tune sees it: an actor that trains one epoch per step and is reused from trial to trial.
+
+Its processes are in `processes`, what each does in `rank`. This module gives them assignments, decides when a
+checkpoint is due, writes it with all ranks, and says what came of an epoch. It stops nothing: the runner does that.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import ray
+import torch
+from ray import tune
+
+from trainables.assignment import Assignment
+from trainables.checkpoint import CheckpointError, CheckpointWriter
+from trainables.processes import Processes, RankDiedError
+from trainables.rank import EpochMeasures, SavedFiles
+from trainables.result import CheckpointRecord, EpochResult, Failure
+
+RESULT_KEY = "rung"
+"""Key of the EpochResult in the dictionary that Tune passes on."""
+
+POINTER = "rung-checkpoint.json"
+"""All that one of Tune's own checkpoints holds: the path of ours."""
+
+DEFAULT_GROUP_TIMEOUT_S = 600.0
+"""Seconds after which a collective that some rank does not join is an error."""
+
+
+class Gang(tune.Trainable):  # type: ignore[misc]  # Ray ships no types that strict mode can follow
+    """A warm gang. Tune's configuration holds `assignment` (see Assignment.to_dict) and maybe `group_timeout_s`.
+
+    A user's exception, running out of GPU memory and NaN come back as results. Raised is only what leaves the processes
+    unfit for use: Tune then throws the actor away, and its children go with it.
+    """
+
+    _failure: Failure | None
+    _record: CheckpointRecord | None
+
+    def setup(self, config: dict[str, Any]) -> None:
+        """Start the processes and take the first assignment.
+
+        Raises:
+            Exception: The processes cannot be started.
+        """
+        assignment = Assignment.from_dict(config["assignment"])
+        workers, cpus, gpus = self._shape = assignment.shape
+        self._node = ray.get_runtime_context().get_node_id()
+        self._processes = Processes(
+            assignment.search,
+            workers=workers,
+            cpus=cpus,
+            gpus=gpus,
+            timeout_s=config.get("group_timeout_s", DEFAULT_GROUP_TIMEOUT_S),
+        )
+        self._assign(assignment)
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Take another assignment, keeping processes, process group and data.
+
+        Returns:
+            False if it needs another number of processes, or others than these.
+
+        Raises:
+            Exception: A failure left the ranks out of step and they cannot be brought together again.
+        """
+        assignment = Assignment.from_dict(new_config["assignment"])
+        if assignment.shape != self._shape:
+            return False
+        self._processes.heal()
+        self._assign(assignment)
+        return True
+
+    def step(self) -> dict[str, EpochResult]:
+        """Train one epoch and return its result under "rung".
+
+        After a failure every further step returns that failure, until the next assignment.
+
+        Raises:
+            RankDiedError: A rank's process is gone.
+            RuntimeError: A rank's GPU is in a state that only a new process gets out of.
+        """
+        began_at = time.time()
+        measures = None if self._failure else self._run_epoch()
+        if measures is None:
+            return {RESULT_KEY: self._result(epoch=self._epoch + 1, started_at=began_at)}
+        seconds = dict(measures.seconds)
+        record, error = None, None
+        if self._checkpoint_is_due(measures):
+            before = time.perf_counter()
+            try:
+                record = self.commit_checkpoint()
+            except CheckpointError as caught:
+                error = str(caught)
+            seconds["checkpoint"] = time.perf_counter() - before
+        return {
+            RESULT_KEY: self._result(
+                epoch=self._epoch,
+                started_at=measures.started_at,
+                metrics=measures.metrics,
+                checkpoint=record,
+                checkpoint_error=error,
+                seconds=seconds,
+            )
+        }
+
+    def commit_checkpoint(self) -> CheckpointRecord:
+        """Return the checkpoint of the current epoch, writing it now if there is none.
+
+        Right after a resumption, that is the one resumed from.
+
+        Raises:
+            CheckpointError: It could not be written, or the attempt has failed; nothing is left in its place.
+            RankDiedError: A rank's process is gone.
+        """
+        if self._failure:
+            raise CheckpointError(
+                f"trial {self._assignment.trial}: got a failed attempt ({self._failure.message}), must be a sound one "
+                "to write a checkpoint; go back to an earlier one"
+            )
+        if self._record is None:
+            self._record = self._write_checkpoint()
+        return self._record
+
+    def save_checkpoint(self, checkpoint_dir: str) -> None:
+        """Give Tune a pointer to our own checkpoint, which it may copy about at no cost."""
+        Path(checkpoint_dir, POINTER).write_text(json.dumps({"path": self.commit_checkpoint().path}))
+
+    def load_checkpoint(self, checkpoint: str) -> None:
+        """Resume the assignment in hand from where one of Tune's pointers leads."""
+        path = json.loads(Path(checkpoint, POINTER).read_text())["path"]
+        if path != self._assignment.resume_from:
+            self._processes.heal()
+            self._assign(replace(self._assignment, resume_from=path))
+
+    def cleanup(self) -> None:
+        """End the other ranks; called by Tune when it stops the actor."""
+        self._processes.close()
+
+    def __repr__(self) -> str:
+        return f"{self._processes.name}/rank-0"
+
+    def _assign(self, assignment: Assignment) -> None:
+        self._assignment = assignment
+        self._epoch = 0
+        self._record = None
+        self._metrics: Mapping[str, float] = {}
+        self._best_loss = math.inf if assignment.best_loss_so_far is None else assignment.best_loss_so_far
+        self._failure = _first_failure(self._processes.each("build", assignment))
+        if not self._failure:
+            self._failure = _first_failure(self._processes.together("wrap"))
+        if not self._failure:
+            self._record = self._processes.resumed_from
+        if self._record is not None:
+            self._epoch, self._metrics = self._record.epoch, self._record.metrics
+
+    def _run_epoch(self) -> EpochMeasures | None:
+        outcomes = self._processes.together("run_epoch")
+        self._failure = _first_failure(outcomes)
+        if self._failure:
+            return None
+        measures: EpochMeasures = outcomes[0]
+        self._epoch, self._metrics, self._record = measures.epoch, measures.metrics, None
+        return measures
+
+    def _checkpoint_is_due(self, measures: EpochMeasures) -> bool:
+        assignment = self._assignment
+        value = measures.metrics[assignment.metric]
+        loss = value if assignment.mode == "min" else -value
+        is_best = loss < self._best_loss  # never so for NaN
+        if is_best:
+            self._best_loss = loss
+        return (
+            measures.epoch % assignment.every_epochs == 0
+            or measures.epoch == assignment.epochs
+            or (is_best and assignment.scope == "best")
+        )
+
+    def _write_checkpoint(self) -> CheckpointRecord:
+        writer = None
+        try:
+            writer = CheckpointWriter(Path(self._assignment.directory), self._epoch)
+            saved: list[SavedFiles] = self._processes.each("save", str(writer.aside))
+            files = [file for part in saved for file in part.files]
+            return writer.commit(files, self._metrics, self._facts(saved[0].aliases))
+        except Exception as error:
+            if writer:
+                writer.discard()
+            if isinstance(error, RankDiedError):
+                raise
+            raise CheckpointError(
+                f"{self._assignment.directory}: got {type(error).__name__}: {error}, must be writable; "
+                "the trial can go on, its earlier checkpoints are untouched"
+            ) from error
+
+    def _facts(self, aliases: Mapping[str, str]) -> dict[str, Any]:
+        assignment = self._assignment
+        return {
+            "search": assignment.search,
+            "trial": assignment.trial,
+            "attempt": assignment.attempt,
+            "lease_epoch": assignment.lease_epoch,
+            "trainable": assignment.trainable,
+            "import_path": assignment.import_path,
+            "config": dict(assignment.config),
+            "seed": assignment.seed,
+            "world_size": assignment.workers,
+            "torch": torch.__version__,
+            "aliases": dict(aliases),
+        }
+
+    def _result(
+        self,
+        *,
+        epoch: int,
+        started_at: float,
+        metrics: Mapping[str, float] | None = None,
+        checkpoint: CheckpointRecord | None = None,
+        checkpoint_error: str | None = None,
+        seconds: Mapping[str, float] | None = None,
+    ) -> EpochResult:
+        return EpochResult(
+            epoch=epoch,
+            metrics=metrics or {},
+            checkpoint=checkpoint,
+            checkpoint_error=checkpoint_error,
+            pids=self._processes.pids,
+            gang=self._processes.name,
+            node=self._node,
+            started_at=started_at,
+            ended_at=time.time(),
+            seconds=seconds or {},
+            failure=self._failure,
+        )
+
+
+def _first_failure(outcomes: Iterable[Any]) -> Failure | None:
+    """Return the earliest failure: the others are what the rest of the ranks noticed of it."""
+    failures = [outcome for outcome in outcomes if isinstance(outcome, Failure)]
+    return min(failures, key=lambda failure: failure.at, default=None)

@@ -1,0 +1,87 @@
+"""What a person writes to have something trained: the Trainable protocol and the Datasets it returns.
+
+Nothing here runs a trial. The loop, the gang of processes and the checkpoints live in their own modules, and this one
+imports neither torch nor Ray, so that asking what is available stays cheap.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+    from torch.optim import Optimizer
+    from torch.optim.lr_scheduler import LRScheduler
+    from torch.utils.data import Dataset
+
+Config = Mapping[str, Any]
+"""One configuration: the values of a trial's active parameters, by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Datasets:
+    """The data of one trainable; both are map-style data sets whose items are `(input, target)` pairs.
+
+    Attributes:
+        train: Samples to learn from; each epoch sees every one of them at most once, in a seeded order.
+        validation: Samples the reported metrics are computed on; each exactly once per epoch.
+    """
+
+    train: Dataset[Any]
+    validation: Dataset[Any]
+
+
+class Trainable(ABC):
+    """One kind of model that can be searched over. Subclass it, and the docstring becomes its public documentation.
+
+    An instance holds no state of a trial: every method gets the configuration it works for, and a warm gang uses one
+    instance for many trials, in several processes at once. Code in these methods may use the global random generators
+    of torch, numpy and `random`; they are seeded for each trial and rank and are part of every checkpoint.
+
+    The configuration's `batch_size` (default 64) is the *global* batch: it is divided over the ranks of a gang, and a
+    trial learns the same whatever the number of ranks (batch normalisation excepted: its statistics are per rank).
+    """
+
+    space: ClassVar[Mapping[str, Any]] = {}
+    """Default search space in the form of a search spec's `space`."""
+
+    objective: ClassVar[Mapping[str, str]] = {"metric": "loss", "mode": "min"}
+    """Default objective: `metric` is "loss", "train_loss" or one of `metrics`; `mode` is "min" or "max"."""
+
+    budget: ClassVar[Mapping[str, int]] = {"trials": 16, "epochs": 10}
+    """Default budget: how many trials, and how many epochs at most for each."""
+
+    metrics: ClassVar[tuple[str, ...]] = ()
+    """Names of the validation metrics that `evaluate` returns, beside "loss"."""
+
+    data_parameters: ClassVar[tuple[str, ...]] = ()
+    """Names of the parameters that `datasets` depends on; a warm gang loads its data again only when one changes."""
+
+    @abstractmethod
+    def datasets(self, config: Config) -> Datasets:
+        """Load or build the data. Every rank calls it, and all must get the same samples in the same order."""
+
+    @abstractmethod
+    def model(self, config: Config) -> nn.Module:
+        """Build the model on the CPU. Every rank starts from the same seed, so all build the same weights."""
+
+    @abstractmethod
+    def optimizer(self, config: Config, model: nn.Module) -> Optimizer:
+        """Build the optimizer of `model`, which is already on its device."""
+
+    def schedule(self, config: Config, optimizer: Optimizer) -> LRScheduler | None:  # noqa: ARG002  (a default)
+        """Build a learning-rate schedule, stepped once at the end of each epoch, or None (the default) for none."""
+        return None
+
+    @abstractmethod
+    def loss(self, output: Tensor, target: Tensor) -> Tensor:
+        """Return the *mean* loss over a batch as a scalar tensor; `output` is what the model made of the inputs."""
+
+    def evaluate(self, output: Tensor, target: Tensor) -> Mapping[str, Tensor]:  # noqa: ARG002  (a default)
+        """Return each of `metrics` as its *sum* over the batch's samples (a scalar tensor); what is reported is the
+        sum over the validation data divided by its number of samples. The default has no metrics.
+        """
+        return {}

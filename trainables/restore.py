@@ -1,0 +1,54 @@
+"""A trained model back from its checkpoint, in a bare process: no Ray, no process group, no GPU needed.
+
+Going on with training is `rank`'s matter; here a checkpoint is only used.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from trainables.checkpoint import Checkpoint, read
+from trainables.loop import batch_size, evaluate_model, load_datasets, validation_loader
+from trainables.protocol import Trainable
+from trainables.registry import load_trainable
+from trainables.seeds import kept_random_state
+from trainables.weights import load_weights
+
+
+def load(path: str | Path) -> nn.Module:
+    """Return the trained module in eval mode on the CPU; the checkpoint's hashes are verified first.
+
+    The trainable's class must be importable. The process's random state is left as it was.
+
+    Raises:
+        CheckpointError: The checkpoint is incomplete or damaged.
+        BrokenTrainableError: Its trainable cannot be imported.
+    """
+    checkpoint = read(path)
+    return _load(checkpoint, load_trainable(checkpoint.manifest["import_path"]))
+
+
+def evaluate(path: str | Path) -> dict[str, float]:
+    """Compute a checkpoint's validation metrics anew on this process's CPU: "loss" and the trainable's own.
+
+    For a model trained on CPUs they agree with the reported ones to 1e-6, whatever the number of ranks was.
+
+    Raises:
+        CheckpointError: The checkpoint is incomplete or damaged.
+        BrokenTrainableError: Its trainable cannot be imported.
+    """
+    checkpoint = read(path)
+    trainable = load_trainable(checkpoint.manifest["import_path"])
+    config = checkpoint.manifest["config"]
+    loader = validation_loader(load_datasets(trainable, config).validation, batch_size(config), rank=0, world=1)
+    return evaluate_model(trainable, _load(checkpoint, trainable), loader, torch.device("cpu"), world=1)
+
+
+def _load(checkpoint: Checkpoint, trainable: Trainable) -> nn.Module:
+    with kept_random_state():
+        model = trainable.model(checkpoint.manifest["config"])
+    load_weights(model, checkpoint.weights, checkpoint.manifest["aliases"])
+    return model.eval()
