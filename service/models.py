@@ -54,8 +54,8 @@ class Trial:
         state_reason: why it is in its state; for a stopped trial rung, value, cutoff and rank.
         displaced: paused, but only a slot is missing: the allowance fell, or it was promoted and waits for a gang.
         attempts: attempts begun so far.
-        epoch: last epoch reported, 0 before the first.
-        value: the objective at `best_epoch` (scope best) or at the last epoch (scope last); None if never finite.
+        epoch: furthest epoch that the Study was told, 0 before the first; a repeated epoch does not set it back.
+        value: the objective at `best_epoch` (scope best) or at the last epoch (scope last); None if that is not finite.
     """
 
     search: str
@@ -83,7 +83,7 @@ class Attempt:
         lease_epoch: epoch of the lease under which it was begun; part of its checkpoint path.
         start_epoch: epoch of the checkpoint it began from, 0 for none.
         gang: name of the gang as the Ray dashboard shows it; None until the first report.
-        outcome: None while it runs, then completed, stopped, paused, failed, lost or cancelled.
+        outcome: None while it runs, then completed, stopped, paused, displaced, failed, crashed, lost or cancelled.
     """
 
     search: str

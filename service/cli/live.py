@@ -73,7 +73,7 @@ def _trials(view: SearchView) -> RenderableType:
         bar.append("━" * width, style)
         drawn += width
         legend.append(f"   {count} ", style="bold").append(str(state), style=style)
-    bar.append("━" * (_BAR - drawn), "bright_black")
+    bar.append("┄" * (_BAR - drawn), "bright_black")
     ended = sum(count for state, count in view.trials.items() if state.is_terminal)
     bar.append(f"  {ended} of {view.trials_total or '?'} trials ended", "bold")
     bar.append(f", {view.slots} slots" if not view.state.is_terminal else "", "dim")
@@ -157,7 +157,7 @@ def _lost(event: EventView) -> list[Text]:
 
 def _decision(event: EventView, who: str, what: str, style: str, why: str) -> Text:
     line = Text(no_wrap=True, overflow="ellipsis")
-    line.append(f"{event.at.astimezone():%H:%M:%S}  ", "dim").append(f"{who:<10}").append(f"{what:<9}", style)
+    line.append(f"{event.at.astimezone():%H:%M:%S}  ", "dim").append(f"{who:<10}").append(f"{what:<10}", style)
     return line.append(why, "dim")
 
 

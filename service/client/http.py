@@ -45,12 +45,12 @@ class Patience:
         pause_s = self._pause_s
         if isinstance(failure, ApiError):
             if not failure.is_passing:
-                raise failure
+                raise failure from None
             pause_s = failure.retry_after_s or pause_s
         now = time.monotonic()
         self._deadline = self._deadline or now + self._limit_s
         if now + pause_s > self._deadline:
-            raise failure
+            raise failure from None
         time.sleep(pause_s)
         self._pause_s = min(self._pause_s * 2, _LONGEST_PAUSE_S)
 

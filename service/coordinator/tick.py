@@ -72,6 +72,9 @@ class Tick:
                     self._admit(writer, search, slots, nodes, claims[search.id])
 
     def _admit(self, writer: Writer, search: Search, slots: dict[str, int], nodes: list[Node], claim: Claim) -> None:
+        if search.intent is Intent.STOP:
+            writer.move_search(search.id, SearchState.CANCELLED, "stopped by a person before it ran")
+            return
         if slots[search.id]:
             writer.move_search(search.id, SearchState.RUNNING, f"admitted with {slots[search.id]} slots")
             return

@@ -154,6 +154,14 @@ class ResultsContract:
         with pytest.raises(IllegalTransition, match=f"it is {state}"):
             story.report(number, 1, 0.5)
 
+    def test_a_trial_that_was_moved_on_reports_no_more_although_its_attempt_is_open(self, ledger: Ledger) -> None:
+        story = begun(ledger)
+        number = story.running()
+        with story.writing() as writer:
+            writer.move_trial(story.search, number, TrialState.STOPPED, "rung 1")
+        with pytest.raises(IllegalTransition, match="it is stopped"):
+            story.report(number, 1, 0.5)
+
     def test_report_verdict_and_move_commit_together(self, ledger: Ledger) -> None:
         story = begun(ledger)
         number = story.running()

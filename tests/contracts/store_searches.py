@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
 
 import pytest
 
@@ -37,7 +39,7 @@ class SearchesContract:
         assert list(submit(ledger, spec={**SPEC, "space": space}).spec["space"]) == ["zeta", "alpha", "mid"]
 
     def test_the_same_key_and_request_make_one_search(self, ledger: Ledger) -> None:
-        fields = {"spec": SPEC, "name": "digits", "trainable": "t", "trainable_path": "m:T"}
+        fields: dict[str, Any] = {"spec": SPEC, "name": "digits", "trainable": "t", "trainable_path": "m:T"}
         first, is_new = ledger.submit(**fields, idempotency=KEY)
         again, is_new_again = ledger.submit(**fields, idempotency=KEY)
 
@@ -81,7 +83,7 @@ class SearchesContract:
             for want in order:
                 story = search_in(ledger, SearchState.RUNNING)
                 ledger.request(story.search, have)
-                went = succeeds(lambda s=story.search, w=want: ledger.request(s, w), IllegalTransition)
+                went = succeeds(partial(ledger.request, story.search, want), IllegalTransition)
                 agrees[have, want] = went == (order.index(want) >= order.index(have))
                 assert story.read().intent is (want if went else have)
         assert all(agrees.values()), agrees
@@ -123,7 +125,7 @@ class SearchesContract:
             for to in SearchState:
                 story = search_in(ledger, origin)
                 before = story.read()
-                if succeeds(lambda s=story, t=to: s.move(t), IllegalTransition):
+                if succeeds(partial(story.move, to), IllegalTransition):
                     went.add((origin, to))
                     assert story.read().state is to
                 else:

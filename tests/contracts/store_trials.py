@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from service.errors import Conflict, IllegalTransition, NotFound
@@ -48,7 +50,7 @@ class TrialsContract:
             for to in TrialState:
                 number = story.trial_in(origin)
                 before = story.trial(number)
-                if succeeds(lambda n=number, t=to: _drive(story, n, t), IllegalTransition):
+                if succeeds(partial(_drive, story, number, to), IllegalTransition):
                     went.add((origin, to))
                     assert story.trial(number).state is to
                 else:

@@ -32,7 +32,8 @@ from service.store.tables import metadata
 from tests.contracts.store import StoreContract
 from tests.contracts.story import begun
 
-psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed: pip install 'rung[postgresql]'")
+pytest.importorskip("psycopg", reason="psycopg is not installed: pip install 'rung[postgresql]'")
+import psycopg
 
 
 @dataclass(kw_only=True)

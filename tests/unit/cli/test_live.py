@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from datetime import UTC, datetime
 
 import pytest
@@ -17,10 +18,9 @@ NOW = datetime(2026, 11, 21, 10, 3, 5, tzinfo=UTC)
 
 
 def _draw(search: SearchView, events: list[EventView] | None = None, width: int = 100) -> str:
-    console = Console(record=True, width=width, file=None, quiet=False, force_terminal=False, stderr=True)
-    with console.capture():
-        console.print(dashboard(search, last_decisions(events or []), NOW))
-    return console.export_text()
+    paper = io.StringIO()
+    Console(file=paper, width=width).print(dashboard(search, last_decisions(events or []), NOW))
+    return paper.getvalue()
 
 
 def _stop(seq: int, trial: int) -> EventView:

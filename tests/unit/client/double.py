@@ -6,7 +6,7 @@ import hashlib
 import io
 import json
 import tarfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -127,13 +127,13 @@ class FakeService:
             return failure
         if self.refusal is not None:
             return self.refusal
-        if request.headers.get("Authorization") != f"Bearer {TOKEN}":
+        if request.url.path.startswith("/v1") and request.headers.get("Authorization") != f"Bearer {TOKEN}":
             return problem(401, "A valid bearer token is required", "got none")
         return self._route(request.method, request.url.path.removeprefix("/v1"), request)
 
     def _route(self, method: str, path: str, request: httpx2.Request) -> httpx2.Response:
         one = "/searches/k3abcdefghij"
-        routes = {
+        routes: dict[tuple[str, str], Callable[[], httpx2.Response]] = {
             ("POST", "/searches"): lambda: httpx2.Response(201, json=self.views[0]),
             ("POST", "/searches:validate"): lambda: httpx2.Response(200, json=PLAN),
             ("GET", "/searches"): lambda: self._pages(self.views, request),

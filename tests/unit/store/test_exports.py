@@ -26,5 +26,6 @@ def test_kinds_of_events_never_change_since_databases_and_streams_hold_them() ->
         "study.told",
         "checkpoint.committed",
         "checkpoint.deleted",
+        "runner.failed",
         "warning",
     ]

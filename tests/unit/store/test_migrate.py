@@ -89,6 +89,6 @@ def test_a_database_of_a_newer_rung_is_refused_and_left_alone(database: Database
     with database.writing() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     before = schema(tmp_path / "ledger.db")
-    with pytest.raises(ConfigurationError, match="newer Rung.*upgrade Rung"):
+    with pytest.raises(ConfigurationError, match=r"newer Rung.*upgrade Rung"):
         migrate(database)
     assert schema(tmp_path / "ledger.db") == before

@@ -1,0 +1,41 @@
+# One verb, one command. Every target sets up what it needs; `make help` lists them.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check up down bench clean
+
+help: ## Say what there is.
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+
+demo: $(READY) ## Start a cluster, run a real search over HTTP, download and check its best checkpoint, stop everything.
+	$(BIN)/python -P examples/demo.py
+
+test: $(READY) ## Run all tests.
+	$(BIN)/python -m pytest
+
+check: $(READY) ## Format, lint, types, import contracts.
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+up: $(READY) ## Start Rung on this machine.
+	$(BIN)/rung up
+
+down: $(READY) ## Stop it. Searches in flight go on at the next `make up`.
+	$(BIN)/rung down
+
+bench: $(READY) ## Print the figures that the docs quote.
+	$(BIN)/python -P benchmarks/warm_gangs.py
+
+clean: ## Remove the virtual environment and what the demo left.
+	rm -rf $(VENV) .demo build *.egg-info
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,postgresql]'
+	@touch $@
