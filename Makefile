@@ -30,7 +30,7 @@ down: $(READY) ## Stop it. Searches in flight go on at the next `make up`.
 	$(BIN)/rung down
 
 bench: $(READY) ## Print the figures that the docs quote.
-	$(BIN)/python -P benchmarks/warm_gangs.py
+	$(BIN)/python -m benchmarks.warm_gangs
 
 clean: ## Remove the virtual environment and what the demo left.
 	rm -rf $(VENV) .demo build *.egg-info

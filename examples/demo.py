@@ -47,9 +47,7 @@ def main() -> int:
     return 0
 
 
-def step(
-    environment: dict[str, str], title: str, *command: str | Path, keep: bool = False, check: bool = True
-) -> str:
+def step(environment: dict[str, str], title: str, *command: str | Path, keep: bool = False, check: bool = True) -> str:
     """Runs one command and shows it; returns its output where that is kept."""
     shown = " ".join([Path(command[0]).name, *(str(part) for part in command[1:])]).replace(f"{ROOT}/", "")
     print(f"\n== {title}\n$ {shown}", flush=True)

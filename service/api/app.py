@@ -15,6 +15,7 @@ from ray.exceptions import GetTimeoutError, RayError
 from ray.serve.handle import DeploymentHandle
 from starlette.types import ASGIApp
 
+from service.api.binding import bind_to_own_address
 from service.api.context import Context
 from service.api.http import build_http, guarded
 from service.api.tail import Tail
@@ -35,6 +36,7 @@ class Events:
     """Event streams in a deployment of their own: thousands of open ones take no slot from other requests."""
 
     def __init__(self) -> None:
+        bind_to_own_address()
         settings = Settings.from_env()
         ledger = Ledger.open(settings.ledger_url)
         self._tail = Tail(
@@ -60,6 +62,7 @@ class Api:
     """The HTTP application of `service.api.http`, in a replica."""
 
     def __init__(self, events: DeploymentHandle) -> None:
+        bind_to_own_address()
         self._settings = Settings.from_env()
         self._events = events.options(stream=True)
         self._coordinator = start_coordinator()

@@ -17,6 +17,9 @@ from rich.text import Text
 
 Row = Mapping[str, Any]
 
+_UNFOLDED = 4096
+_FOLDED = frozenset({"config", "reason", "doc", "parameters"})
+
 
 class Format(StrEnum):
     """How a result is printed."""
@@ -32,8 +35,11 @@ Output = Annotated[Format, typer.Option("--output", "-o", help="How to print it.
 
 
 def console(*, stderr: bool = False) -> Console:
-    """A console on today's stdout or stderr; text is printed as it is, without markup."""
-    return Console(stderr=stderr, highlight=False, markup=False, soft_wrap=True)
+    """A console on today's stdout or stderr: no markup, and where no person looks no line is folded."""
+    made = Console(stderr=stderr, highlight=False, markup=False, soft_wrap=True)
+    if not made.is_terminal:
+        made.width = _UNFOLDED
+    return made
 
 
 def say(text: str, style: str = "") -> None:
@@ -71,7 +77,7 @@ def table_of(rows: Sequence[Row], columns: Sequence[str] | None = None) -> Table
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in names:
         numeric = any(isinstance(row.get(name), int | float) for row in rows)
-        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
+        table.add_column(name, justify="right" if numeric else "left", overflow="fold", no_wrap=name not in _FOLDED)
     for row in rows:
         table.add_row(*(Text(cell(row.get(name))) for name in names))
     return table

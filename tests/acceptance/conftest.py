@@ -28,4 +28,5 @@ def service():
 @pytest.fixture(scope="session")
 def client(service):
     """A client of that service."""
-    return service.client()
+    with service.client() as client:
+        yield client

@@ -41,9 +41,7 @@ def test_a_runner_killed_again_and_again_between_reports_loses_nothing(name, ser
         reports = len(ledger.reports(search.id))
         more = chance.randint(5, 15)
         with contextlib.suppress(AssertionError):
-            wait_for(
-                lambda most=reports + more: len(ledger.reports(search.id)) >= most, timeout_s=60, every_s=0.01
-            )
+            wait_for(lambda most=reports + more: len(ledger.reports(search.id)) >= most, timeout_s=60, every_s=0.01)
         if ledger.search(search.id).state.is_terminal:
             break
         service.runner().send_signal(signal.SIGKILL)
@@ -62,23 +60,25 @@ def test_a_cluster_killed_whole_goes_on_after_the_next_up(tmp_path_factory):
     # Given a service of its own in the middle of a search
     service = Service.prepare(tmp_path_factory.mktemp("s") / "home")
     service.cli("up")
-    search = service.client().submit(SEARCHES["bohb"])
+    with service.client() as client:
+        search = client.submit(SEARCHES["bohb"]).id
     ledger = service.ledger()
-    wait_for(lambda: len(ledger.reports(search.id)) >= 15, timeout_s=90, every_s=0.01)
+    wait_for(lambda: len(ledger.reports(search)) >= 15, timeout_s=90, every_s=0.01)
     marker = json.loads((service.home / "cluster.json").read_text())["marker"]
     # When every one of its processes is killed, and `rung up` is called again
     for process in processes_with(marker):
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
     killed_at = time.monotonic()
-    before = len(ledger.reports(search.id))
+    before = len(ledger.reports(search))
     try:
         service.cli("up")
         # Then the search goes on by itself and completes
-        wait_for(lambda: len(ledger.reports(search.id)) > before, timeout_s=120)
+        wait_for(lambda: len(ledger.reports(search)) > before, timeout_s=120)
         print(f"first report {time.monotonic() - killed_at:.1f} s after the kill")
-        finished(service.client().search(search.id))
-        verdict = judge(ledger, search.id)
+        with service.client() as client:
+            finished(client.search(search))
+        verdict = judge(ledger, search)
         assert verdict.faults == []
         assert verdict.trials == 26
         assert verdict.most_repeated <= 2

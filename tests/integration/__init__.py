@@ -1,1 +1,1 @@
-
+"""A real local Ray cluster, a real PostgreSQL."""

@@ -1,1 +1,1 @@
-
+"""No Ray, no network: pure rules, and the ledger on a file of its own."""

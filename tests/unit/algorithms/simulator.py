@@ -98,7 +98,7 @@ class Simulation:
     _paused: dict[int, int] = field(default_factory=dict)
 
     def run(self) -> "Simulation":
-        rng = random.Random(self.seed)  # noqa: S311 - an order of events, no secret
+        rng = random.Random(self.seed)
         while self._fill() or self._running:
             self._disturb(rng)
             if self._running:

@@ -45,7 +45,7 @@ def histories(draw):
         return study(algorithm, FINITE if is_grid(algorithm) else SPACE, **sizes)
 
     def curve(config, epoch):
-        rng = random.Random(f"{sorted(config.items())} {epoch}")  # noqa: S311 - noise, no secret
+        rng = random.Random(f"{sorted(config.items())} {epoch}")
         if rng.random() < 0.1 * noise:
             return rng.choice([float("nan"), float("inf"), None])
         return valley({"lr": 0.01, **config}, epoch) + 0.3 * rng.random()
