@@ -24,8 +24,8 @@ SPEC = {
 }
 
 SEARCHES = {
-    "asha": SPEC | {"algorithm": {"name": "asha"}, "budget": {"trials": 30, "epochs": 27}},
-    "bohb": SPEC | {"algorithm": {"name": "bohb"}, "budget": {"trials": 26, "epochs": 9}},
+    "asha": SPEC | {"algorithm": {"name": "asha"}, "budget": {"trials": 24, "epochs": 9}},
+    "bohb": SPEC | {"algorithm": {"name": "bohb"}, "budget": {"trials": 20, "epochs": 9}},
 }
 
 
@@ -36,7 +36,7 @@ def test_a_runner_killed_again_and_again_between_reports_loses_nothing(name, ser
     ledger = service.ledger()
     chance = random.Random(name)
     kills = 0
-    for _ in range(3):
+    for _ in range(2):
         # When its runner is killed right after some report was committed, wherever that leaves its rung
         reports = len(ledger.reports(search.id))
         more = chance.randint(5, 15)
@@ -49,7 +49,7 @@ def test_a_runner_killed_again_and_again_between_reports_loses_nothing(name, ser
     # Then it completes by itself, and nothing was lost, run twice or told twice
     finished(search)
     verdict = judge(ledger, search.id)
-    assert kills >= 2
+    assert kills == 2
     assert verdict.faults == []
     assert verdict.trials == SEARCHES[name]["budget"]["trials"]
     assert verdict.attempts > verdict.trials
@@ -80,7 +80,7 @@ def test_a_cluster_killed_whole_goes_on_after_the_next_up(tmp_path_factory):
             finished(client.search(search))
         verdict = judge(ledger, search)
         assert verdict.faults == []
-        assert verdict.trials == 26
+        assert verdict.trials == 20
         assert verdict.most_repeated <= 2
     finally:
         service.cli("down")

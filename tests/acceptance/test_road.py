@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from service.algorithms import event_from_dict
+from service.runner import study_of
+from service.schemas import SearchSpec
 from tests.support.judge import judge
 from tests.support.service import finished
 
@@ -91,17 +94,27 @@ def test_every_trial_says_how_its_configuration_came_about(client, service):
             assert trial.origin["text"]
 
 
-@pytest.mark.parametrize("name", ["grid", "random", "asha", "bohb", "tpe"])
-def test_the_same_spec_and_seed_propose_the_same_configurations(name, client):
-    # Given the same search twice: on one slot each, and for those that do not learn also on another number of slots
-    spec = a_search(name) | {"resources": {"workers": 1}, "budget": {"epochs": 3, "trials": 7}, "name": f"twice-{name}"}
-    one = [client.submit(spec | {"parallelism": 1}) for _ in range(2)]
-    more = [client.submit(spec | {"parallelism": 2})] if name in ("grid", "random", "asha") else []
-    # When they have ended, then their configurations agree trial by trial
-    configs = []
-    for search in one + more:
-        finished(search)
-        trials = search.trials()
-        configs.append(trials[[c for c in trials.columns if c.startswith("config.")]])
-    for other in configs[1:]:
-        assert configs[0].equals(other)
+@pytest.mark.parametrize("name", SEARCHES)
+def test_the_same_spec_and_seed_fed_the_recorded_order_of_events_decide_the_same_again(name, service, client):
+    # Given a search that ran for real, and a fresh Study of its spec
+    search = next(iter(client.searches(name=name))).id
+    ledger = service.ledger()
+    study = study_of(SearchSpec.model_validate(ledger.search(search).spec), [])
+    # When it is asked and told in the recorded order, then every proposal and every verdict is the recorded one
+    for recorded in ledger.history(search):
+        if recorded.kind == "proposal":
+            assert study.next().to_dict() == recorded.data
+        else:
+            actions = study.tell(event_from_dict(recorded.data))
+            assert [action.to_dict() for action in actions] == list(recorded.actions)
+
+
+@pytest.mark.parametrize("name", ["asha"])
+def test_the_same_spec_and_seed_propose_the_same_configurations_on_another_number_of_slots(name, client):
+    before = client.search(next(iter(client.searches(name=name))).id)
+    again = client.submit(a_search(name) | {"parallelism": 1, "resources": {"workers": 1}, "name": "again"})
+    finished(again)
+    one, other = before.trials(), again.trials()
+    columns = [column for column in one.columns if column.startswith("config.")]
+    assert columns
+    assert one[columns].equals(other[columns])
