@@ -7,6 +7,7 @@ checkpoint is due, writes it with all ranks, and says what came of an epoch. It 
 from __future__ import annotations
 
 import json
+import logging
 import math
 import time
 from collections.abc import Iterable, Mapping
@@ -20,9 +21,12 @@ from ray import tune
 
 from trainables.assignment import Assignment
 from trainables.checkpoint import CheckpointError, CheckpointWriter
+from trainables.logs import configure_logging
 from trainables.processes import Processes, RankDiedError
 from trainables.rank import EpochMeasures, SavedFiles
 from trainables.result import CheckpointRecord, EpochResult, Failure
+
+log = logging.getLogger(__name__)
 
 RESULT_KEY = "rung"
 """Key of the EpochResult in the dictionary that Tune passes on."""
@@ -50,6 +54,7 @@ class Gang(tune.Trainable):  # type: ignore[misc]  # Ray ships no types that str
         Raises:
             Exception: The processes cannot be started.
         """
+        configure_logging()
         assignment = Assignment.from_dict(config["assignment"])
         workers, cpus, gpus = self._shape = assignment.shape
         self._node = ray.get_runtime_context().get_node_id()
@@ -148,6 +153,7 @@ class Gang(tune.Trainable):  # type: ignore[misc]  # Ray ships no types that str
         return f"{self._processes.name}/rank-0"
 
     def _assign(self, assignment: Assignment) -> None:
+        log.info("trial %d, attempt %d: %s", assignment.trial, assignment.attempt, dict(assignment.config))
         self._assignment = assignment
         self._epoch = 0
         self._record = None
@@ -216,6 +222,15 @@ class Gang(tune.Trainable):  # type: ignore[misc]  # Ray ships no types that str
             "aliases": dict(aliases),
         }
 
+    def _log(self, result: EpochResult) -> EpochResult:
+        trial = self._assignment.trial
+        if result.failure is not None:
+            log.error("trial %d failed in epoch %d:\n%s", trial, result.epoch, result.failure.traceback)
+        else:
+            shown = ", ".join(f"{name} {value:.6g}" for name, value in result.metrics.items())
+            log.info("trial %d, epoch %d: %s", trial, result.epoch, shown)
+        return result
+
     def _result(
         self,
         *,
@@ -226,7 +241,7 @@ class Gang(tune.Trainable):  # type: ignore[misc]  # Ray ships no types that str
         checkpoint_error: str | None = None,
         seconds: Mapping[str, float] | None = None,
     ) -> EpochResult:
-        return EpochResult(
+        result = EpochResult(
             epoch=epoch,
             metrics=metrics or {},
             checkpoint=checkpoint,
@@ -239,6 +254,7 @@ class Gang(tune.Trainable):  # type: ignore[misc]  # Ray ships no types that str
             seconds=seconds or {},
             failure=self._failure,
         )
+        return self._log(result)
 
 
 def _first_failure(outcomes: Iterable[Any]) -> Failure | None:

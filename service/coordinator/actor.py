@@ -16,6 +16,7 @@ from service.errors import Fenced, LedgerUnavailable
 from service.models import Lease
 from service.settings import COORDINATOR, NAMESPACE, Settings
 from service.store import Ledger
+from trainables.logs import configure_logging
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +40,7 @@ class Coordinator:
     """Admits searches, shares the slots, keeps a runner under every running search."""
 
     def __init__(self) -> None:
+        configure_logging()
         self._settings = Settings.from_env()
         self._woken = threading.Event()
         self._ticked_at = float("-inf")

@@ -18,6 +18,7 @@ from service.runner.recovery import recover
 from service.runner.run import Run
 from service.settings import Settings
 from service.store import EventKind, Ledger
+from trainables.logs import configure_logging
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,7 @@ class SearchRunner:
     """
 
     def __init__(self, search: str, lease: Lease) -> None:
+        configure_logging()
         self._search = search
         self._lease = lease
         self._settings = Settings.from_env()

@@ -1,4 +1,4 @@
-"""Ray Serve's replicas still listen on all interfaces by themselves; when they stop, `service/api/binding.py` can go."""
+"""Ray Serve's replicas still listen on all interfaces; when they stop, `service/api/binding.py` can go."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def test_stock_serve_still_binds_its_replicas_to_all_interfaces():
 
 def test_a_replica_binds_to_the_address_of_its_node(monkeypatch):
     bound = []
-    monkeypatch.setattr(replica, "add_port_to_grpc_server", lambda server, address: bound.append(address) or 1)
+    monkeypatch.setattr(replica, "add_port_to_grpc_server", lambda _server, address: bound.append(address) or 1)
     monkeypatch.setattr(binding, "get_node_ip_address", lambda: "127.0.0.1")
     binding.bind_to_own_address()
     replica.add_port_to_grpc_server(None, "[::]:0")
