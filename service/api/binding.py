@@ -1,6 +1,6 @@
-"""Makes a Serve replica listen on its node's own address only. An override of Ray 2.60; Ray is pinned because of it too.
+"""Makes a Serve replica listen on its node's own address only: an override of Ray 2.60, one more reason for its pin.
 
-Every replica opens a gRPC server for calls between deployments on all interfaces (`[::]:0`), without any authentication,
+Every replica opens a gRPC server for calls between deployments on all interfaces (`[::]:0`), without authentication,
 whatever address the cluster was told to use. `tests/acceptance/test_service.py` looks at every socket of a running
 service; `tests/guards/test_serve_binding.py` fails when Ray no longer needs this.
 """
