@@ -221,7 +221,7 @@ class Study:
         waits_for = self._scheduler.waits_for()
         if waits_for is not None:
             return Wait(reason=waits_for)
-        return Done(reason=f"all {len(self.trials)} trials are proposed")
+        return Done(reason=f"its {len(self.trials)} trials are used up")
 
     def _may_start(self) -> bool:
         if self._target_reached or self._closed or len(self.trials) >= self._max_trials:

@@ -41,7 +41,7 @@ PROPOSALS: list[Proposal] = [
     Start(trial=0, config={"lr": 0.1, "optimizer": "sgd"}, epochs=9, origin=ORIGIN),
     Resume(trial=0, epochs=27, reason="rank 1 of 3"),
     Wait(reason="bracket 0 waits"),
-    Done(reason="all 12 trials are proposed"),
+    Done(reason="its 12 trials are used up"),
 ]
 
 

@@ -1,0 +1,162 @@
+"""The traps of stepping Tune oneself, on a real Ray: each was seen to hang, to go cold, or to sleep with stock Tune."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import pytest
+import ray
+
+from service.runner.engine import Engine
+from service.states import Intent, SearchState, TrialState
+from tests.support.judge import judge
+from tests.support.runs import Searches
+
+WORKERS = {"resources": {"workers": 2}}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cluster():
+    """Four logical CPUs: two gangs of two ranks."""
+    ray.init(num_cpus=4, include_dashboard=False, namespace="rung", log_to_driver=False)
+    yield
+    ray.shutdown()
+
+
+@pytest.fixture
+def searches(tmp_path):
+    searches = Searches(tmp_path)
+    yield searches
+    searches.ledger.close()
+
+
+class Stepping:
+    """An engine stepped in the test itself, with a limit that a hang runs into."""
+
+    def __init__(self, run):
+        self.run = run
+        self.engine = Engine(run, group_timeout_s=60)
+        self.longest_s = 0.0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.engine.close()
+
+    def until(self, condition, *, slots=None, timeout_s=90):
+        """Steps until the condition holds."""
+        end = time.monotonic() + timeout_s
+        while not condition():
+            assert time.monotonic() < end, "it hangs"
+            self.run.obey(Intent.RUN, self.run.slots if slots is None else slots)
+            if self.run.finished:
+                assert condition()
+                return
+            began = time.monotonic()
+            self.engine.step()
+            self.longest_s = max(self.longest_s, time.monotonic() - began)
+
+    def to_the_end(self, **options):
+        """Steps until the search has ended."""
+        self.until(lambda: self.run.finished, **options)
+
+
+def free_cpus():
+    return ray.available_resources().get("CPU", 0.0)
+
+
+def test_more_trials_than_slots_run_on_as_many_warm_gangs_as_there_are_slots(searches):
+    search = searches.submit("asha", trials=12, epochs=9, **WORKERS)
+    with Stepping(searches.run(search, slots=2)) as stepping:
+        stepping.to_the_end()
+    verdict = judge(searches.ledger, search)
+    assert verdict.faults == []
+    assert (verdict.trials, verdict.pids) == (12, 4)
+
+
+def test_two_trials_with_a_limit_of_two_and_room_for_one_gang_do_not_deadlock(searches):
+    # Given an allowance of two slots, but free CPUs for one gang only: the cached gang holds what the other waits for
+    blocker = ray.util.placement_group([{"CPU": 2}])
+    ray.get(blocker.ready())
+    try:
+        search = searches.submit("random", trials=4, epochs=2, **WORKERS)
+        with Stepping(searches.run(search, slots=2)) as stepping:
+            stepping.to_the_end()
+    finally:
+        ray.util.remove_placement_group(blocker)
+    assert searches.ledger.counts(search)[TrialState.COMPLETED] == 4
+
+
+def test_an_allowance_that_falls_to_zero_frees_every_cpu_and_trials_go_on_when_it_comes_back(searches):
+    # Given a search in the middle of long trials
+    search = searches.submit("random", trials=3, epochs=30, **WORKERS)
+    ledger = searches.ledger
+    with Stepping(searches.run(search, slots=2)) as stepping:
+        stepping.until(lambda: len(ledger.reports(search)) >= 6)
+        # When it may not run anything, then it gives everything back, with its trials paused at a checkpoint
+        stepping.until(lambda: free_cpus() == 4, slots=0)
+        assert ledger.counts(search)[TrialState.PAUSED] == 2
+        assert all(trial.displaced for trial in ledger.trials(search, state=TrialState.PAUSED))
+        paused_at = {t.number: t.epoch for t in ledger.trials(search, state=TrialState.PAUSED)}
+        # And when it may again, its trials go on from there
+        stepping.to_the_end(slots=2)
+    verdict = judge(ledger, search)
+    assert verdict.faults == []
+    assert verdict.most_repeated == 0
+    for number, epoch in paused_at.items():
+        assert ledger.attempts(search, number)[1].start_epoch == epoch
+    assert ledger.counts(search)[TrialState.COMPLETED] == 3
+
+
+def test_trials_that_pause_together_at_a_barrier_leave_their_gangs_warm(searches):
+    search = searches.submit("hyperband", trials=13, epochs=9, **WORKERS)
+    with Stepping(searches.run(search, slots=2)) as stepping:
+        stepping.to_the_end()
+    verdict = judge(searches.ledger, search)
+    assert verdict.faults == []
+    assert verdict.pids == 4
+    assert any(attempt.outcome == "paused" for n in range(13) for attempt in searches.ledger.attempts(search, n))
+
+
+def test_no_step_sleeps_while_no_trial_is_live(searches):
+    # Given a search that holds no slot and has nothing on a gang
+    search = searches.submit("random", trials=2, epochs=2)
+    with Stepping(searches.run(search, slots=0)) as stepping:
+        end = time.monotonic() + 2
+        stepping.until(lambda: time.monotonic() > end, slots=0)
+        assert stepping.longest_s < 0.5  # stock Tune sleeps a second at a time here, up to ten minutes
+        stepping.to_the_end(slots=2)
+
+
+def test_a_rank_killed_in_mid_epoch_costs_one_attempt_and_no_trial(searches):
+    search = searches.submit("random", trials=3, epochs=40, objective={"scope": "last"}, **WORKERS)
+    ledger = searches.ledger
+    with Stepping(searches.run(search, slots=2)) as stepping:
+        stepping.until(lambda: len(ledger.reports(search)) >= 5)
+        victim = ledger.reports(search)[0]
+        os.kill(victim.pids[1], signal.SIGKILL)
+        stepping.to_the_end()
+    assert [a.outcome for a in ledger.attempts(search, victim.trial)] == ["crashed", "completed"]
+    assert ledger.attempts(search, victim.trial)[1].start_epoch > 0
+    verdict = judge(ledger, search)
+    assert verdict.faults == []
+    assert ledger.search(search).state is SearchState.COMPLETED
+
+
+def test_a_trial_that_raises_on_one_rank_only_fails_alone_and_the_others_go_on(searches):
+    space = {
+        "fail": {"type": "categorical", "choices": ["train", "nothing"]},
+        "fail_rank": {"type": "constant", "value": 1},
+    }
+    search = searches.submit(
+        "grid", space=space, trials=2, epochs=2, path="tests.support.recording:Recording", **WORKERS
+    )
+    with Stepping(searches.run(search, slots=1)) as stepping:
+        stepping.to_the_end()
+    by_fail = {trial.config["fail"]: trial for trial in searches.ledger.trials(search)}
+    assert by_fail["train"].state is TrialState.FAILED
+    assert "this was asked for" in by_fail["train"].state_reason
+    assert by_fail["nothing"].state is TrialState.COMPLETED

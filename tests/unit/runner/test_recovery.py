@@ -1,0 +1,102 @@
+"""A run abandoned at any moment goes on under the next lease, from the ledger alone."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from service.states import SearchState
+from tests.support.judge import judge
+from tests.support.runs import Searches
+from tests.unit.runner.driver import Driver
+
+EVERY = {"every_epochs": 2}
+
+
+@pytest.fixture
+def searches(tmp_path):
+    searches = Searches(tmp_path)
+    yield searches
+    searches.ledger.close()
+
+
+def abandoned_again_and_again(searches, search, seed):
+    """Runs a search under lease after lease, each abandoned wherever chance leaves it; returns how many there were."""
+    chance = random.Random(seed)
+    for leases in range(1, 500):
+        driver = Driver(searches.run(search), seed=chance.randrange(10**6))
+        for _ in range(chance.randint(2, 15)):
+            driver.step()
+            if driver.run.finished:
+                return leases
+            crash_now = driver.gangs and chance.random() < 0.05
+            if crash_now:
+                driver.crash(chance.choice(sorted(driver.gangs)))
+        # Abandoned perhaps between the proposal and the first report, or between a report and the gang's release
+        if chance.random() < 0.5:
+            assignment = driver.run.next_assignment()
+            if assignment is not None and chance.random() < 0.5:
+                driver.run.begun(assignment.trial)
+        elif driver.gangs:
+            trial = chance.choice(sorted(driver.gangs))
+            driver.run.reported(trial, driver.gangs[trial].train())
+    raise AssertionError("it never ends")
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("algorithm", ["grid", "random", "asha", "hyperband", "bohb", "tpe"])
+def test_a_search_abandoned_at_any_moment_completes_and_loses_nothing(algorithm, seed, searches):
+    # A fault of a gang now and then must not use up a trial's attempts here
+    spec = {
+        "trials": 13,
+        "epochs": 9,
+        "checkpoints": EVERY,
+        "objective": {"scope": "last"},
+        "retries": {"attempts": 99},
+    }
+    search = searches.submit(algorithm, **spec)
+    leases = abandoned_again_and_again(searches, search, seed)
+    verdict = judge(searches.ledger, search)
+    assert leases > 2
+    assert searches.ledger.search(search).state is SearchState.COMPLETED
+    assert verdict.faults == []
+    assert verdict.trials == 13
+    assert verdict.most_repeated <= 2
+
+
+@pytest.mark.parametrize("algorithm", ["grid", "random", "asha"])
+def test_recovery_changes_no_configuration(algorithm, searches):
+    spec = {"trials": 10, "epochs": 4, "checkpoints": EVERY, "retries": {"attempts": 99}}
+    broken, whole = searches.submit(algorithm, **spec), searches.submit(algorithm, **spec)
+    abandoned_again_and_again(searches, broken, seed=7)
+    Driver(searches.run(whole)).to_the_end()
+    configs = [[trial.config for trial in searches.ledger.trials(search)] for search in (broken, whole)]
+    assert configs[0] == configs[1]
+
+
+def test_only_checkpoints_that_the_ledger_lists_are_left_on_disk(searches):
+    search = searches.submit("asha", trials=6, epochs=9, checkpoints=EVERY)
+    driver = Driver(searches.run(search))
+    for _ in range(12):
+        driver.step()
+    half_written = searches.store / search / "trial-0000" / "attempt-9-9" / "epoch-0003.tmp-1"
+    half_written.mkdir(parents=True)
+    Driver(searches.run(search)).to_the_end()
+    listed = {searches.store / checkpoint.path for checkpoint in searches.ledger.checkpoints(search)}
+    found = set((searches.store / search).glob("trial-*/attempt-*/*"))
+    assert found == listed
+    assert not half_written.exists()
+
+
+def test_of_each_trial_the_best_and_the_newest_checkpoint_are_kept(searches):
+    search = searches.submit("random", trials=2, epochs=6, objective={"mode": "max"})  # so that epoch 1 is the best
+    Driver(searches.run(search)).to_the_end()
+    kept = [(checkpoint.trial, checkpoint.epoch) for checkpoint in searches.ledger.checkpoints(search)]
+    assert sorted(kept) == [(0, 1), (0, 6), (1, 1), (1, 6)]
+
+
+def test_all_checkpoints_are_kept_where_the_spec_says_so(searches):
+    search = searches.submit("random", trials=1, epochs=4, checkpoints={"keep": "all"})
+    Driver(searches.run(search)).to_the_end()
+    assert [checkpoint.epoch for checkpoint in searches.ledger.checkpoints(search)] == [1, 2, 3, 4]

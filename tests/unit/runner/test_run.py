@@ -1,0 +1,231 @@
+"""One search under one lease, without Ray: what a report, a fault, a person and the allowance lead to."""
+
+from __future__ import annotations
+
+import pytest
+
+from service.errors import Fenced, LedgerUnavailable
+from service.runner.run import Verdict
+from service.states import Intent, SearchState, TrialState
+from tests.support.judge import judge
+from tests.support.runs import Searches
+from tests.unit.runner.driver import Driver
+
+
+@pytest.fixture
+def searches(tmp_path):
+    searches = Searches(tmp_path)
+    yield searches
+    searches.ledger.close()
+
+
+def started(searches, algorithm="random", slots=2, **spec):
+    """A driver whose gangs have taken up their first trials."""
+    driver = Driver(searches.run(searches.submit(algorithm, **spec), slots=slots))
+    driver.fill()
+    return driver, driver.run.search.id, searches.ledger
+
+
+@pytest.mark.parametrize("algorithm", ["grid", "random", "asha", "hyperband", "bohb", "tpe"])
+def test_a_search_runs_to_its_end_and_its_ledger_is_sound(algorithm, searches):
+    driver, search, ledger = started(searches, algorithm, trials=13, epochs=9)
+    driver.to_the_end()
+    assert judge(ledger, search).faults == []
+    assert len(ledger.trials(search)) == 13
+    assert ledger.search(search).state is SearchState.COMPLETED
+
+
+def test_the_verdict_is_in_the_ledger_before_anybody_acts_on_it(searches):
+    driver, search, ledger = started(searches, trials=1, epochs=1)
+    assert driver.run.reported(0, driver.gangs[0].train()) is Verdict.END
+    # The gang has not been let go yet, and the ledger has everything already
+    assert ledger.trial(search, 0).state is TrialState.COMPLETED
+    assert [attempt.outcome for attempt in ledger.attempts(search, 0)] == ["completed"]
+    assert [checkpoint.epoch for checkpoint in ledger.checkpoints(search)] == [1]
+
+
+def test_a_trial_that_pauses_without_a_checkpoint_writes_one_before_its_gang_goes(searches):
+    driver, search, ledger = started(searches, "hyperband", trials=13, epochs=9, checkpoints={"every_epochs": 100})
+    outcomes = [driver.train(trial) for trial in list(driver.gangs)]
+    assert Verdict.COMMIT_THEN_END in outcomes
+    paused = ledger.trials(search, state=TrialState.PAUSED)
+    assert paused
+    assert all(ledger.checkpoints(search, trial.number)[-1].epoch == trial.epoch for trial in paused)
+
+
+def test_a_falling_allowance_displaces_at_the_next_report_and_a_rising_one_brings_back_in_order(searches):
+    driver, search, ledger = started(searches, trials=4, epochs=9, slots=3)
+    driver.run.obey(Intent.RUN, 1)
+    outcomes = [driver.train(trial) for trial in (0, 1, 2)]
+    assert outcomes == [Verdict.END, Verdict.END, Verdict.CONTINUE]
+    displaced = ledger.trials(search, state=TrialState.PAUSED)
+    assert [(trial.number, trial.displaced) for trial in displaced] == [(0, True), (1, True)]
+    driver.fill()
+    assert set(driver.gangs) == {2}
+    driver.run.obey(Intent.RUN, 3)
+    driver.fill()
+    assert set(driver.gangs) == {0, 1, 2}  # before trial 3, which is new
+    assert driver.gangs[0].epoch == 1
+    driver.to_the_end()
+    assert judge(ledger, search).faults == []
+
+
+def test_an_allowance_of_zero_empties_every_slot_and_nothing_is_lost(searches):
+    driver, search, ledger = started(searches, trials=3, epochs=4)
+    driver.run.obey(Intent.RUN, 0)
+    for trial in list(driver.gangs):
+        driver.train(trial)
+    driver.fill()
+    assert driver.gangs == {}
+    assert not driver.run.finished
+    driver.run.obey(Intent.RUN, 2)
+    driver.to_the_end()
+    assert ledger.counts(search)[TrialState.COMPLETED] == 3
+
+
+def test_a_crash_starts_a_new_attempt_from_the_newest_checkpoint_and_tells_the_study_nothing_twice(searches):
+    driver, search, ledger = started(
+        searches, trials=1, epochs=9, checkpoints={"every_epochs": 2}, objective={"scope": "last"}
+    )
+    for _ in range(5):
+        driver.train(0)
+    driver.crash(0)
+    assert ledger.trial(search, 0).state is TrialState.PENDING
+    driver.fill()
+    assert driver.gangs[0].epoch == 4
+    driver.to_the_end()
+    verdict = judge(ledger, search)
+    assert verdict.faults == []
+    assert verdict.most_repeated == 1
+    assert [report.seen for report in ledger.reports(search) if report.epoch == 5] == [True, False]
+
+
+def test_a_trial_waits_out_its_back_off_while_others_run(tmp_path, searches):
+    run = searches.run(searches.submit(trials=2, epochs=2), slots=1, backoff_s=3600)
+    driver = Driver(run)
+    driver.fill()
+    driver.crash(0)
+    driver.fill()
+    assert set(driver.gangs) == {1}
+
+
+def test_a_trial_out_of_attempts_fails_with_the_reason_and_the_study_knows(searches):
+    driver, search, ledger = started(searches, trials=2, epochs=3, slots=1, retries={"attempts": 2})
+    driver.crash(0)
+    driver.fill()
+    driver.crash(0)
+    trial = ledger.trial(search, 0)
+    assert trial.state is TrialState.FAILED
+    assert "attempt 2 of 2" in trial.state_reason
+    assert "a rank died" in trial.state_reason
+    assert any(r.kind == "fact" and r.data["fact"] == "failed" for r in ledger.history(search))
+    driver.to_the_end()
+    assert ledger.search(search).state is SearchState.COMPLETED
+
+
+def test_an_error_of_the_users_code_fails_the_trial_at_once(searches):
+    driver, search, ledger = started(searches, trials=2, epochs=3)
+    assert driver.fail(0) is Verdict.END
+    assert "ValueError: no" in ledger.trial(search, 0).state_reason
+
+
+def test_one_failure_more_than_the_budget_bears_fails_the_search(searches):
+    driver, search, ledger = started(searches, trials=9, epochs=3, slots=1, budget={"failures": 2})
+    for number in range(3):
+        driver.fail(number)
+        driver.run.obey(Intent.RUN, 1)
+        driver.fill()
+    assert driver.run.finished
+    row = ledger.search(search)
+    assert row.state is SearchState.FAILED
+    assert "3 trials failed" in row.state_reason
+    assert judge(ledger, search).faults == []
+
+
+def test_a_trainable_that_does_not_report_the_objective_fails_its_trial_with_what_it_reports(searches):
+    driver, search, ledger = started(searches, trials=1, epochs=3)
+    driver.train(0, metrics={"accuracy": 1.0})
+    assert "accuracy" in ledger.trial(search, 0).state_reason
+    assert "loss" in ledger.trial(search, 0).state_reason
+
+
+def test_a_nan_is_a_result_without_a_value(searches):
+    driver, search, ledger = started(searches, trials=1, epochs=2)
+    driver.train(0, metrics={"loss": float("nan")})
+    assert ledger.reports(search)[0].value is None
+    assert ledger.trial(search, 0).state is TrialState.RUNNING
+
+
+def test_the_target_ends_the_search(searches):
+    driver, search, ledger = started(searches, trials=50, epochs=9, budget={"target": 100.0})
+    driver.to_the_end()
+    assert "target" in ledger.search(search).state_reason
+    assert len(ledger.trials(search)) <= 3
+
+
+def test_used_up_seconds_start_no_new_trial_and_let_running_ones_finish(searches):
+    driver, search, ledger = started(searches, trials=50, epochs=2, budget={"seconds": 1e-6})
+    driver.to_the_end()
+    assert "seconds" in ledger.search(search).state_reason
+    assert ledger.counts(search)[TrialState.COMPLETED] == 2
+
+
+def test_stop_ends_paused_trials_and_lets_running_ones_finish(searches):
+    driver, search, ledger = started(searches, "hyperband", trials=13, epochs=9)
+    driver.train(0)
+    driver.run.obey(Intent.STOP, 2)
+    driver.run.obey(Intent.STOP, 2)
+    while driver.gangs:
+        driver.train(next(iter(driver.gangs)))
+    driver.run.obey(Intent.STOP, 2)
+    assert ledger.search(search).state is SearchState.COMPLETED
+    assert "stopped by a person" in ledger.search(search).state_reason
+    assert judge(ledger, search).faults == []
+
+
+def test_cancel_ends_everything_in_one_moment(searches):
+    driver, search, ledger = started(searches, trials=9, epochs=9)
+    driver.train(0)
+    driver.run.obey(Intent.CANCEL, 2)
+    assert driver.run.finished
+    assert ledger.search(search).state is SearchState.CANCELLED
+    assert driver.train(0) is Verdict.END  # a report that was under way counts for nothing
+    assert judge(ledger, search).faults == []
+
+
+def test_enqueued_configurations_come_first_and_only_once(searches):
+    asked = [{"lr": 0.05}, {"optimizer": "adam", "hidden": 32}]
+    driver, search, ledger = started(searches, trials=3, epochs=1, enqueue=asked)
+    driver.run = searches.run(search)
+    again = Driver(driver.run)
+    again.to_the_end()
+    configs = [trial.config for trial in ledger.trials(search)]
+    assert configs[0]["lr"] == 0.05
+    assert (configs[1]["optimizer"], configs[1]["hidden"]) == ("adam", 32)
+    assert len(configs) == 3
+
+
+def test_a_ledger_that_does_not_answer_is_tried_again_and_the_study_is_told_once(searches, monkeypatch):
+    driver, search, ledger = started(searches, trials=1, epochs=2)
+    write, failures = type(ledger).write, [1, 1]
+
+    def failing(self, lease):
+        if failures:
+            failures.pop()
+            raise LedgerUnavailable("away")
+        return write(self, lease)
+
+    monkeypatch.setattr(type(ledger), "write", failing)
+    monkeypatch.setattr("service.runner.run.time.sleep", lambda seconds: None)
+    assert driver.train(0) is Verdict.CONTINUE
+    assert failures == []
+    assert len(ledger.reports(search)) == 1
+
+
+def test_a_runner_whose_lease_was_taken_over_writes_nothing_more(searches):
+    driver, search, ledger = started(searches, trials=1, epochs=3)
+    searches.run(search)
+    before = ledger.search(search).last_seq
+    with pytest.raises(Fenced):
+        driver.train(0)
+    assert ledger.search(search).last_seq == before
