@@ -5,13 +5,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
 import ray
 from ray import serve
-from ray.exceptions import GetTimeoutError, RayError
+from ray.exceptions import GetTimeoutError, RayError, RayTaskError
 from ray.serve.handle import DeploymentHandle
 from starlette.types import ASGIApp
 
@@ -21,7 +20,7 @@ from service.api.http import build_http, guarded
 from service.api.tail import Tail
 from service.api.views import event_view
 from service.coordinator import nodes, start_coordinator
-from service.errors import ClusterUnavailable, ConfigurationError
+from service.errors import ClusterUnavailable, ConfigurationError, RungError
 from service.schemas import EventView
 from service.settings import Settings
 from service.store import Ledger
@@ -101,9 +100,12 @@ class Api:
         try:
             async for text in stream:
                 yield EventView.model_validate_json(text) if text is not None else None
-        except asyncio.CancelledError:
-            stream.cancel()
+        except RayTaskError as error:
+            if isinstance(error.cause, RungError):  # raised there on purpose, for the client
+                raise error.cause from None
             raise
+        finally:
+            stream.cancel()  # so that nobody follows for a client that has gone
 
 
 def build(args: dict[str, str] | None = None) -> serve.Application:

@@ -66,6 +66,8 @@ class Tail:
     async def follow(self, search: str, after: int) -> AsyncIterator[Event | None]:
         """Every event after `after`, in order and without a gap; None as a sign of life; ends with the search.
 
+        The first thing that comes is a None: whoever gets it has been let in.
+
         Raises:
             TooManyStreams: the cap is reached.
         """
@@ -80,6 +82,7 @@ class Tail:
             watch.poller = asyncio.create_task(self._poll(search, watch))
         watch.followers += 1
         try:
+            yield None
             async for event in self._events(search, watch, after):
                 yield event
         finally:

@@ -162,11 +162,13 @@ class AlgorithmView(View):
     """A preset."""
 
     name: str
-    doc: str
-    sampler: str
-    scheduler: str
-    options: dict[str, Any] = Field(description="Option to its default and meaning.")
+    description: str
     paper: str
+    sampler: str
+    sampler_description: str
+    scheduler: str
+    scheduler_description: str
+    options: list[dict[str, Any]] = Field(description="Each option's name, bounds, default and meaning.")
 
 
 class Health(View):

@@ -66,7 +66,7 @@ class Staged:
             _actor_to_trial={self.own: self.trial},
             _actor_manager=SimpleNamespace(_live_actors_to_ray_actors_resources=live, live_actors=list(live)),
             _remove_actor=lambda tracked_actor: self.removed.append(tracked_actor),
-            _schedule_trial_reset=lambda *args: None,
+            _schedule_trial_reset=lambda *_args: None,
         )
 
     def reuse(self):

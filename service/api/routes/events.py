@@ -33,8 +33,10 @@ async def events(
             fault = f"got {last_event_id!r:.80}, must be the id of an event, a whole number; leave the header out"
             raise InvalidInput.of(FieldFault(path="Last-Event-ID", message=fault))
         after = int(last_event_id)
+    stream = context.follow(search, after)
+    await anext(stream)  # raises if there is no room, while the answer can still be a problem
     headers = {"X-Accel-Buffering": "no"}
-    return StreamingResponse(_frames(context.follow(search, after)), media_type="text/event-stream", headers=headers)
+    return StreamingResponse(_frames(stream), media_type="text/event-stream", headers=headers)
 
 
 async def _frames(events: AsyncIterator[EventView | None]) -> AsyncIterator[str]:

@@ -1,0 +1,63 @@
+"""Who may come in. Deny by default, for every route and every method."""
+
+from __future__ import annotations
+
+import pytest
+
+from service.api.guard import OPEN_PATHS, Guard
+from tests.unit.api.test_bad_input import assert_problem
+
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
+
+
+def paths(app):
+    """Every path that the application serves, with something in its parameters' places."""
+    found = {route.path for route in app.routes if hasattr(route, "path")} | set(app.openapi()["paths"])
+    return sorted(path.replace("{search}", "x").replace("{number}", "1") for path in found)
+
+
+def test_every_route_wants_the_token_but_healthz(service):
+    walked = paths(service.app)
+    assert "/v1/searches/x/best/checkpoint" in walked
+    for path in walked:
+        for method in METHODS:
+            for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic cnVuZ19zZWNyZXQ="}):
+                answer = service.anonymous.request(method, path, headers=headers)
+                if path in OPEN_PATHS:
+                    assert answer.status_code in (200, 405)
+                else:
+                    assert answer.status_code == 401, (method, path)
+                    assert answer.headers["www-authenticate"] == "Bearer"
+    assert set(OPEN_PATHS) == {"/healthz"}
+
+
+def test_paths_that_only_look_like_healthz_are_not_open(service):
+    for path in ("/healthz/", "/healthz/../v1/searches", "//healthz", "/HEALTHZ", "/v1/searches?x=/healthz"):
+        assert service.anonymous.get(path).status_code == 401
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_foreign_host_or_origin_is_refused_whatever_the_method(method, service):
+    for headers in ({"Host": "evil.example"}, {"Origin": "http://evil.example"}, {"Host": "127.0.0.1.evil.example"}):
+        assert service.http.request(method, "/v1/searches", headers=headers).status_code == 403
+        assert service.http.request(method, "/healthz", headers=headers).status_code == 403
+
+
+def test_our_own_names_are_let_in(service):
+    for host in ("127.0.0.1:8000", "localhost:9", "[::1]:8000", "LOCALHOST"):
+        assert service.http.get("/v1/searches", headers={"Host": host}).status_code == 200
+
+
+def test_every_answer_forbids_sniffing_and_framing(service):
+    for answer in (service.http.get("/v1/searches"), service.anonymous.get("/v1/searches")):
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
+
+
+def test_an_empty_token_opens_nothing():
+    with pytest.raises(ValueError, match="must be a secret"):
+        Guard(None, token="", hosts=(), max_body_bytes=1)
+
+
+def test_a_problem_of_the_guard_has_the_one_shape(service):
+    assert_problem(service.anonymous.get("/v1/searches"), 401)

@@ -1,0 +1,216 @@
+"""What the routes answer when all is well, from a real ledger."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+import threading
+
+import pytest
+
+from service.states import Intent, SearchState
+from tests.unit.api.test_bad_input import GOOD, assert_problem
+from tests.unit.runner.driver import Driver
+
+NAMED = {
+    ("POST", "/v1/searches"),
+    ("POST", "/v1/searches:validate"),
+    ("GET", "/v1/searches"),
+    ("GET", "/v1/searches/{search}"),
+    ("GET", "/v1/searches/{search}/trials"),
+    ("GET", "/v1/searches/{search}/trials/{number}"),
+    ("GET", "/v1/searches/{search}/trials/{number}/reports"),
+    ("GET", "/v1/searches/{search}/reports"),
+    ("GET", "/v1/searches/{search}/best"),
+    ("GET", "/v1/searches/{search}/best/checkpoint"),
+    ("POST", "/v1/searches/{search}/cancel"),
+    ("POST", "/v1/searches/{search}/stop"),
+    ("GET", "/v1/searches/{search}/events"),
+    ("GET", "/v1/trainables"),
+    ("GET", "/v1/algorithms"),
+    ("GET", "/healthz"),
+    ("GET", "/readyz"),
+}
+
+
+@pytest.fixture
+def ended(service):
+    """The id of a search that has run to its end on pretended gangs."""
+    search = service.searches.submit("asha", trials=5, epochs=9)
+    Driver(service.searches.run(search)).to_the_end()
+    return search
+
+
+def test_the_description_lists_every_route(service):
+    described = service.http.get("/openapi.json").json()["paths"]
+    assert {(method.upper(), path) for path, methods in described.items() for method in methods} == NAMED
+
+
+def test_a_submission_is_answered_with_its_resolved_spec_and_wakes_the_coordinator(service):
+    answer = service.http.post("/v1/searches", json=GOOD)
+    assert answer.status_code == 201
+    view = answer.json()
+    assert view["state"] == "queued"
+    assert view["spec"]["objective"] == {"metric": "loss", "mode": "min", "scope": "best"}
+    assert "momentum" in view["spec"]["space"]
+    assert answer.headers["location"] == f"/v1/searches/{view['id']}"
+    assert service.http.get(view["links"]["self"]).json()["id"] == view["id"]
+    assert service.pokes == [1]
+
+
+def test_the_same_key_and_body_get_the_same_search_and_another_body_is_refused(service):
+    headers = {"Idempotency-Key": "k"}
+    first, second = (service.http.post("/v1/searches", json=GOOD, headers=headers) for _ in range(2))
+    assert (first.status_code, second.status_code) == (201, 201)
+    assert first.json()["id"] == second.json()["id"]
+    assert_problem(service.http.post("/v1/searches", json=GOOD | {"seed": 1}, headers=headers), 422)
+    assert len(service.http.get("/v1/searches").json()["items"]) == 1
+
+
+def test_many_at_once_with_one_key_make_one_search(service):
+    ids = []
+
+    def submit():
+        ids.append(service.http.post("/v1/searches", json=GOOD, headers={"Idempotency-Key": "k"}).json()["id"])
+
+    threads = [threading.Thread(target=submit) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(ids)) == 1
+
+
+def test_validation_says_what_would_run_and_stores_nothing(service):
+    spec = GOOD | {"algorithm": {"name": "asha"}, "budget": {"trials": 2, "epochs": 27}, "parallelism": 9}
+    view = service.http.post("/v1/searches:validate", json=spec).json()
+    assert (view["trials"], view["grid_size"], view["slots"]) == (2, None, 4)
+    assert view["rungs"] == [1, 3, 9, 27]
+    assert len(view["first_proposals"]) == 2
+    assert service.http.get("/v1/searches").json()["items"] == []
+
+
+def test_lists_are_paged_without_holes_or_repeats(service):
+    made = [service.http.post("/v1/searches", json=GOOD | {"name": f"s{i}"}).json()["id"] for i in range(7)]
+    seen, cursor = [], None
+    while True:
+        page = service.http.get("/v1/searches", params={"limit": 3} | ({"cursor": cursor} if cursor else {})).json()
+        seen += [item["id"] for item in page["items"]]
+        cursor = page["next_cursor"]
+        if cursor is None:
+            break
+    assert seen == made[::-1]
+    assert [s["name"] for s in service.http.get("/v1/searches", params={"name": "s3"}).json()["items"]] == ["s3"]
+
+
+def test_trials_are_paged_from_number_zero(service, ended):
+    numbers, cursor = [], None
+    while True:
+        params = {"limit": 2} | ({"cursor": cursor} if cursor is not None else {})
+        page = service.http.get(f"/v1/searches/{ended}/trials", params=params).json()
+        numbers += [trial["number"] for trial in page["items"]]
+        cursor = page["next_cursor"]
+        if cursor is None:
+            break
+    assert numbers == [0, 1, 2, 3, 4]
+
+
+def test_a_trial_shows_its_attempts_and_its_curve(service, ended):
+    trial = service.http.get(f"/v1/searches/{ended}/trials/0").json()
+    assert trial["history"][0]["outcome"] in ("completed", "stopped")
+    reports = service.http.get(f"/v1/searches/{ended}/trials/0/reports").json()
+    assert [report["epoch"] for report in reports] == list(range(1, trial["epoch"] + 1))
+
+
+def test_the_best_is_the_best_of_all_reports(service, ended):
+    best = service.http.get(f"/v1/searches/{ended}/best").json()
+    reports = service.http.get(f"/v1/searches/{ended}/reports").json()
+    assert best["value"] == min(report["value"] for report in reports)
+    assert service.http.get(f"/v1/searches/{ended}").json()["best"] == best
+
+
+def test_a_search_without_a_value_has_no_best(service):
+    search = service.http.post("/v1/searches", json=GOOD).json()["id"]
+    assert_problem(service.http.get(f"/v1/searches/{search}/best"), 404)
+    assert_problem(service.http.get(f"/v1/searches/{search}/best/checkpoint"), 404)
+
+
+def test_a_checkpoint_comes_as_a_tar_or_file_by_file_and_never_from_elsewhere(service, ended, monkeypatch):
+    # Given checkpoints whose hashes are beside the point here
+    monkeypatch.setattr("service.api.routes.best.verify", lambda _folder: None)
+    answer = service.http.get(f"/v1/searches/{ended}/best/checkpoint")
+    assert answer.headers["content-type"] == "application/x-tar"
+    with tarfile.open(fileobj=io.BytesIO(answer.content)) as tar:
+        assert tar.getnames() == ["manifest.json"]
+        assert tar.extractfile("manifest.json").read() == b"{}"
+    one = service.http.get(f"/v1/searches/{ended}/best/checkpoint", params={"file": "manifest.json"})
+    assert one.content == b"{}"
+    for name in ("../x", "/etc/passwd", "..", "", "manifest.json/..", "nothing"):
+        assert_problem(service.http.get(f"/v1/searches/{ended}/best/checkpoint", params={"file": name}), 404)
+
+
+def test_a_damaged_checkpoint_is_not_sent(service, ended):
+    # The pretended gangs' manifests are empty, which verification refuses
+    problem = assert_problem(service.http.get(f"/v1/searches/{ended}/best/checkpoint"), 404)
+    assert "damaged" in problem["detail"]
+
+
+def test_stop_and_cancel_leave_their_intent_and_an_ended_search_refuses_them(service, ended):
+    search = service.searches.submit("random")
+    assert service.http.post(f"/v1/searches/{search}/stop").status_code == 202
+    assert service.searches.ledger.search(search).intent is Intent.STOP
+    assert service.http.post(f"/v1/searches/{search}/cancel").status_code == 202
+    assert service.http.post(f"/v1/searches/{search}/cancel").status_code == 202
+    assert service.searches.ledger.search(search).intent is Intent.CANCEL
+    assert_problem(service.http.post(f"/v1/searches/{ended}/stop"), 409)
+
+
+def test_cancelling_a_queued_search_ends_it_at_once(service):
+    search = service.http.post("/v1/searches", json=GOOD).json()["id"]
+    assert service.http.post(f"/v1/searches/{search}/cancel").json()["state"] == SearchState.CANCELLED
+
+
+def ids(answer):
+    return [int(line[4:]) for line in answer.text.splitlines() if line.startswith("id: ")]
+
+
+def test_events_come_in_order_without_a_gap_and_end_with_the_search(service, ended):
+    answer = service.http.get(f"/v1/searches/{ended}/events")
+    last = service.searches.ledger.search(ended).last_seq
+    assert ids(answer) == list(range(1, last + 1))
+    again = service.http.get(f"/v1/searches/{ended}/events", headers={"Last-Event-ID": str(last - 3)})
+    assert ids(again) == [last - 2, last - 1, last]
+    assert_problem(service.http.get(f"/v1/searches/{ended}/events", headers={"Last-Event-ID": "x"}), 422)
+    assert_problem(service.http.get("/v1/searches/nosuch/events"), 404)
+
+
+def test_one_stream_too_many_is_a_503_that_says_when_to_come_back(service, ended):
+    service.tail._max_streams = 0
+    answer = service.http.get(f"/v1/searches/{ended}/events")
+    assert_problem(answer, 503)
+    assert int(answer.headers["retry-after"]) > 0
+
+
+def test_catalogs_list_what_a_spec_may_name(service):
+    trainables = {row["name"]: row for row in service.http.get("/v1/trainables").json()}
+    assert "accuracy" in trainables["digits_mlp"]["metrics"]
+    algorithms = {row["name"]: row for row in service.http.get("/v1/algorithms").json()}
+    assert {"grid", "random", "asha", "hyperband", "bohb", "tpe"} <= set(algorithms)
+    assert algorithms["bohb"]["paper"]
+
+
+def test_readiness_names_what_is_not_ready_while_health_stays_green(service, monkeypatch):
+    assert service.http.get("/readyz").json()["status"] == "ready"
+    service.searches.ledger._database.close()
+    monkeypatch.setattr(type(service.searches.ledger), "ping", lambda self: (_ for _ in ()).throw(_unavailable()))
+    answer = service.http.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json()["checks"]["ledger"] != "ok"
+    assert answer.json()["checks"]["coordinator"] == "ok"
+    assert service.anonymous.get("/healthz").status_code == 200
+
+
+def _unavailable():
+    from service.errors import LedgerUnavailable
+
+    return LedgerUnavailable("it does not answer")
