@@ -8,6 +8,7 @@ import threading
 
 import pytest
 
+from service.errors import LedgerUnavailable
 from service.states import Intent, SearchState
 from tests.unit.api.test_bad_input import GOOD, assert_problem
 from tests.unit.runner.driver import Driver
@@ -201,16 +202,13 @@ def test_catalogs_list_what_a_spec_may_name(service):
 
 def test_readiness_names_what_is_not_ready_while_health_stays_green(service, monkeypatch):
     assert service.http.get("/readyz").json()["status"] == "ready"
-    service.searches.ledger._database.close()
-    monkeypatch.setattr(type(service.searches.ledger), "ping", lambda self: (_ for _ in ()).throw(_unavailable()))
+
+    def unavailable(_ledger):
+        raise LedgerUnavailable("it does not answer")
+
+    monkeypatch.setattr(type(service.searches.ledger), "ping", unavailable)
     answer = service.http.get("/readyz")
     assert answer.status_code == 503
     assert answer.json()["checks"]["ledger"] != "ok"
     assert answer.json()["checks"]["coordinator"] == "ok"
     assert service.anonymous.get("/healthz").status_code == 200
-
-
-def _unavailable():
-    from service.errors import LedgerUnavailable
-
-    return LedgerUnavailable("it does not answer")

@@ -216,7 +216,7 @@ def test_a_ledger_that_does_not_answer_is_tried_again_and_the_study_is_told_once
         return write(self, lease)
 
     monkeypatch.setattr(type(ledger), "write", failing)
-    monkeypatch.setattr("service.runner.run.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("service.runner.run.time.sleep", lambda _seconds: None)
     assert driver.train(0) is Verdict.CONTINUE
     assert failures == []
     assert len(ledger.reports(search)) == 1
