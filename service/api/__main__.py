@@ -9,6 +9,8 @@ from ray import serve
 from ray.serve.config import HTTPOptions, ProxyLocation
 
 from service.api.app import build
+from service.coordinator import nodes
+from service.errors import ConfigurationError
 from service.settings import NAMESPACE, Settings
 
 APPLICATION = "rung"
@@ -19,6 +21,11 @@ def main() -> None:
     """Starts Serve where it is not running, and deploys; an application that is there already is replaced."""
     settings = Settings.from_env()
     ray.init(address=os.environ.get("RAY_ADDRESS", "auto"), namespace=NAMESPACE, log_to_driver=False)
+    if settings.ledger_url.startswith("sqlite") and len(nodes()) > 1:
+        raise ConfigurationError(
+            f"RUNG_LEDGER: got SQLite on a cluster of {len(nodes())} nodes, must be one that every node reaches; "
+            "set postgresql+psycopg://..., or use one node"
+        )
     http = HTTPOptions(
         host=settings.host,
         port=settings.port,

@@ -74,10 +74,17 @@ def show(data: Any, form: Format, table: Callable[[], Any], rows: Callable[[], S
 def table_of(rows: Sequence[Row], columns: Sequence[str] | None = None) -> Table:
     """A plain table; columns default to all keys in the order of their first row."""
     names = list(columns or dict.fromkeys(name for row in rows for name in row))
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = Table(box=None, pad_edge=False, header_style="bold", expand=any(name in _FOLDED for name in names))
     for name in names:
         numeric = any(isinstance(row.get(name), int | float) for row in rows)
-        table.add_column(name, justify="right" if numeric else "left", overflow="fold", no_wrap=name not in _FOLDED)
+        folds = name in _FOLDED
+        table.add_column(
+            name,
+            justify="right" if numeric else "left",
+            overflow="fold",
+            no_wrap=not folds,
+            ratio=1 if folds else None,  # what is left of the line, in equal parts
+        )
     for row in rows:
         table.add_row(*(Text(cell(row.get(name))) for name in names))
     return table

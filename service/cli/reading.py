@@ -160,4 +160,4 @@ def _best_text(found: BestView) -> RenderableType:
 
 
 _SEARCH_COLUMNS = ("id", "name", "state", "trials", "best", "metric", "age", "reason")
-_TRIAL_COLUMNS = ("number", "state", "epoch", "value", "best_epoch", "attempts", "config", "reason")
+_TRIAL_COLUMNS = ("number", "state", "epoch", "value", "config", "reason")

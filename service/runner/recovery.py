@@ -21,8 +21,9 @@ from service.algorithms import (
 )
 from service.models import Lease, Search, Trial
 from service.runner import retention
+from service.runner.memo import TrialMemo
 from service.runner.paths import SearchPaths
-from service.runner.run import Run, TrialMemo
+from service.runner.run import Run
 from service.schemas import SearchSpec
 from service.states import TrialState
 from service.store import Ledger, Recorded

@@ -14,17 +14,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from service.algorithms import Action, ActionKind, Closed, Event, Failed, Reported, Resume, Start, Study, draw_seed
+from service.algorithms import Action, ActionKind, Closed, Event, Failed, Reported, Resume, Start, Study
 from service.errors import LedgerUnavailable
 from service.models import Lease, Search
 from service.runner import retention
+from service.runner.memo import Live, TrialMemo, assignment_of
 from service.runner.paths import SearchPaths
 from service.runner.ready import ReadyQueue
 from service.schemas import SearchSpec
 from service.states import Intent, SearchState, TrialState
-from service.store import Ledger, Writer
+from service.store import EventKind, Ledger, Writer
 from trainables import Assignment, CheckpointRecord, EpochResult, Failure
 
 log = logging.getLogger(__name__)
@@ -44,41 +45,6 @@ class Verdict(StrEnum):
     """The gang is free for another trial."""
     COMMIT_THEN_END = "commit_then_end"
     """The same, once it has written a checkpoint of the epoch it is at."""
-
-
-@dataclass(kw_only=True, slots=True)
-class TrialMemo:
-    """What the run must know of a trial that has not ended. The ledger has it all; this is its copy in memory.
-
-    Attributes:
-        epoch: last epoch that the Study was told.
-        attempts: attempts begun.
-        faults: of these, ended by a fault of the gang.
-        best_loss: lowest loss so far, None before the first finite one.
-        checkpoint: folder of the newest committed checkpoint and its epoch.
-    """
-
-    config: dict[str, Any]
-    epoch: int = 0
-    attempts: int = 0
-    faults: int = 0
-    best_loss: float | None = None
-    checkpoint: tuple[Path, int] | None = None
-
-
-@dataclass(kw_only=True, slots=True)
-class Live:
-    """A trial that a gang trains, or that Tune is finding a gang for.
-
-    Attributes:
-        attempt: number of the attempt.
-        begun: whether the gang has taken it up, so that the ledger has a row of the attempt.
-        leaving: the attempt has ended; only the gang has not let go yet.
-    """
-
-    attempt: int
-    begun: bool = False
-    leaving: bool = False
 
 
 @dataclass(kw_only=True)
@@ -178,6 +144,9 @@ class Run:
                 actions=[action.to_dict() for action in actions] if event else None,
             )
             gone = self._record(w, trial, live.attempt, result.checkpoint) if result.checkpoint else []
+            if result.checkpoint_error is not None:
+                message = {"message": f"no checkpoint of epoch {result.epoch}: {result.checkpoint_error}"}
+                w.event(self.search.id, EventKind.WARNING, message, trial=trial, attempt=live.attempt)
             self._carry_out(w, actions)
             if displaced:
                 self._displace(w, trial)
@@ -386,37 +355,11 @@ class Run:
             memo.checkpoint = (Path(result.checkpoint.path), result.checkpoint.epoch)
 
     def _assignment(self, number: int, memo: TrialMemo) -> Assignment:
-        attempt = memo.attempts + 1
-        resources = self.spec.resources
-        return Assignment(
-            search=self.search.id,
-            trial=number,
-            attempt=attempt,
-            lease_epoch=self.lease.epoch,
-            trainable=self.search.trainable,
-            import_path=self.search.trainable_path,
-            config=memo.config,
-            epochs=self._max_epochs,
-            seed=draw_seed(self.spec.seed, number),
-            workers=resources.workers,
-            cpus_per_worker=resources.cpus_per_worker,
-            gpus_per_worker=resources.gpus_per_worker,
-            directory=str(self.paths.attempt(number, attempt, self.lease.epoch)),
-            resume_from=str(memo.checkpoint[0]) if memo.checkpoint else None,
-            every_epochs=self.spec.checkpoints.every_epochs,
-            metric=self._metric,
-            mode=self.study.objective.mode,
-            scope=self.study.objective.scope,
-            best_loss_so_far=memo.best_loss,
-        )
+        directory = self.paths.attempt(number, memo.attempts + 1, self.lease.epoch)
+        return assignment_of(self.search, self.spec, number, memo, lease_epoch=self.lease.epoch, directory=directory)
 
     def _holding(self) -> int:
         return sum(not live.leaving for live in self.live.values())
-
-    @property
-    def _max_epochs(self) -> int:
-        assert self.spec.budget.epochs is not None  # resolved when the search was submitted
-        return self.spec.budget.epochs
 
     @property
     def _metric(self) -> str:

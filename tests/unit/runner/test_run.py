@@ -156,6 +156,13 @@ def test_a_nan_is_a_result_without_a_value(searches):
     assert ledger.trial(search, 0).state is TrialState.RUNNING
 
 
+def test_a_checkpoint_that_cannot_be_written_is_told_and_training_goes_on(searches):
+    driver, search, ledger = started(searches, trials=1, epochs=3)
+    assert driver.train(0, checkpoint=None, checkpoint_error="the disk is full") is Verdict.CONTINUE
+    (warning,) = (event for event in ledger.events(search) if event.kind == "warning")
+    assert "the disk is full" in warning.data["message"]
+
+
 def test_the_target_ends_the_search(searches):
     driver, search, ledger = started(searches, trials=50, epochs=9, budget={"target": 100.0})
     driver.to_the_end()

@@ -1,0 +1,89 @@
+"""What a run keeps in memory of its trials, and the assignment that a gang gets from it. It decides nothing.
+
+The ledger has all of it; `recovery` makes it anew.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from service.algorithms import draw_seed
+from service.models import Search
+from service.schemas import SearchSpec
+from trainables import Assignment
+
+
+@dataclass(kw_only=True, slots=True)
+class TrialMemo:
+    """What the run must know of a trial that has not ended. The ledger has it all; this is its copy in memory.
+
+    Attributes:
+        epoch: last epoch that the Study was told.
+        attempts: attempts begun.
+        faults: of these, ended by a fault of the gang.
+        best_loss: lowest loss so far, None before the first finite one.
+        checkpoint: folder of the newest committed checkpoint and its epoch.
+    """
+
+    config: dict[str, Any]
+    epoch: int = 0
+    attempts: int = 0
+    faults: int = 0
+    best_loss: float | None = None
+    checkpoint: tuple[Path, int] | None = None
+
+
+@dataclass(kw_only=True, slots=True)
+class Live:
+    """A trial that a gang trains, or that Tune is finding a gang for.
+
+    Attributes:
+        attempt: number of the attempt.
+        begun: whether the gang has taken it up, so that the ledger has a row of the attempt.
+        leaving: the attempt has ended; only the gang has not let go yet.
+    """
+
+    attempt: int
+    begun: bool = False
+    leaving: bool = False
+
+
+def assignment_of(
+    search: Search, spec: SearchSpec, number: int, memo: TrialMemo, *, lease_epoch: int, directory: Path
+) -> Assignment:
+    """The next attempt of a trial, for a gang.
+
+    Args:
+        search: its search.
+        spec: the search's spec, resolved.
+        number: the trial's.
+        memo: what is known of the trial.
+        lease_epoch: of the runner's lease.
+        directory: where the attempt's checkpoints go.
+    """
+    assert spec.budget.epochs is not None
+    assert spec.objective.metric is not None
+    assert spec.objective.mode is not None
+    return Assignment(
+        search=search.id,
+        trial=number,
+        attempt=memo.attempts + 1,
+        lease_epoch=lease_epoch,
+        trainable=search.trainable,
+        import_path=search.trainable_path,
+        config=memo.config,
+        epochs=spec.budget.epochs,
+        seed=draw_seed(spec.seed, number),
+        workers=spec.resources.workers,
+        cpus_per_worker=spec.resources.cpus_per_worker,
+        gpus_per_worker=spec.resources.gpus_per_worker,
+        directory=str(directory),
+        resume_from=str(memo.checkpoint[0]) if memo.checkpoint else None,
+        every_epochs=spec.checkpoints.every_epochs,
+        metric=spec.objective.metric,
+        mode=spec.objective.mode,
+        scope=spec.objective.scope,
+        best_loss_so_far=memo.best_loss,
+    )
