@@ -1,4 +1,4 @@
-"""One real service for all acceptance tests of a session; tests that break a service start one of their own."""
+"""One real service for all acceptance tests; tests that break a service start one of their own."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from tests.support.service import Service, processes_with
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def service():
     """A running service, stopped by `rung down`, after which none of its processes may be left."""
     with tempfile.TemporaryDirectory(prefix="rung-") as folder:  # short: sockets below it have a length limit
@@ -25,7 +25,7 @@ def service():
         assert not processes_with(marker)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def client(service):
     """A client of that service."""
     with service.client() as client:

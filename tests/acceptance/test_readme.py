@@ -14,7 +14,7 @@ def test_the_curl_lines_submit_a_search_follow_it_and_fetch_its_checkpoint(servi
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -41,7 +41,7 @@ def test_a_runner_killed_again_and_again_between_reports_loses_nothing(name, ser
         reports = len(ledger.reports(search.id))
         more = chance.randint(5, 15)
         with contextlib.suppress(AssertionError):
-            wait_for(lambda most=reports + more: len(ledger.reports(search.id)) >= most, timeout_s=60, every_s=0.01)
+            wait_for(lambda most=reports + more: len(ledger.reports(search.id)) >= most, timeout_s=120, every_s=0.01)
         if ledger.search(search.id).state.is_terminal:
             break
         service.runner().send_signal(signal.SIGKILL)

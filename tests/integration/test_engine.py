@@ -127,7 +127,7 @@ def test_no_step_sleeps_while_no_trial_is_live(searches):
     with Stepping(searches.run(search, slots=0)) as stepping:
         end = time.monotonic() + 2
         stepping.until(lambda: time.monotonic() > end, slots=0)
-        assert stepping.longest_s < 0.5  # stock Tune sleeps a second at a time here, up to ten minutes
+        assert stepping.longest_s < 0.9  # stock Tune sleeps a whole second at a time here, up to ten minutes
         stepping.to_the_end(slots=2)
 
 
