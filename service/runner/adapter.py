@@ -55,8 +55,10 @@ class Link:
             return None
 
     def fault(self, trial: TuneTrial, reason: str) -> None:
-        """A gang's processes broke."""
-        self.guard(lambda: self.run.broke(number_of(trial), reason))
+        """A gang's processes broke. Of an attempt that has ended, as Tune may say it twice, it counts for nothing."""
+        number = number_of(trial)
+        if self.runs.get(number) is trial:
+            self.guard(lambda: self.run.broke(number, reason))
 
 
 class Assignments(SearchAlgorithm):  # type: ignore[misc]  # ray ships no types that strict mode can follow

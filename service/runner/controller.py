@@ -6,12 +6,21 @@ pinned in `pyproject.toml` because of this file.
 
 from __future__ import annotations
 
+import logging
+import re
 from collections.abc import Callable
 from typing import Any
 
 from ray.tune.execution.placement_groups import PlacementGroupFactory
 from ray.tune.execution.tune_controller import TuneController
 from ray.tune.experiment import Trial as TuneTrial
+
+log = logging.getLogger(__name__)
+
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
+_SHOWN = 250
+"""Characters that are kept of either end of a long error."""
 
 
 class GangController(TuneController):  # type: ignore[misc]  # ray ships no types that strict mode can follow
@@ -73,9 +82,26 @@ class GangController(TuneController):  # type: ignore[misc]  # ray ships no type
                 break
 
     def _process_trial_failure(self, trial: TuneTrial, exception: Exception) -> None:
-        """As stock, and tells the reason, which stock Tune keeps in a pickle only."""
-        self._on_fault(trial, str(exception))
+        """As stock, and tells the reason, which stock Tune keeps in a pickle only.
+
+        Stock Tune unstages a trial only when its gang starts or dies. Where a warm gang breaks while it is reset, the
+        trial would stay staged for ever, and the cache would keep one gang more than there are slots.
+        """
+        log.warning("a gang broke under trial %s", trial.trial_id, exc_info=exception)
+        self._on_fault(trial, reason_of(exception))
         super()._process_trial_failure(trial, exception)
+        if trial in self._staged_trials:
+            self._unstage_trial_with_resources(trial)
 
     def checkpoint(self, force: bool = False, wait: bool = False) -> None:
         """Writes nothing: the ledger is the truth, and nothing is ever restored from Tune's files."""
+
+
+def reason_of(exception: Exception) -> str:
+    """What a person reads of an error in a gang: one line without colours, at most about 500 characters.
+
+    Ray's own text is the whole traceback, with what matters at its two ends.
+    """
+    cause = getattr(exception, "cause", None) or exception
+    text = " ".join(_COLOUR.sub("", f"{type(cause).__name__}: {cause}").split())
+    return text if len(text) <= 2 * _SHOWN else f"{text[:_SHOWN]} ... {text[-_SHOWN:]}"

@@ -43,12 +43,13 @@ def recover(*, ledger: Ledger, lease: Lease, search: Search, store: Path, backof
         Fenced: another runner has taken over already.
     """
     spec = SearchSpec.model_validate(search.spec)
+    history = ledger.history(search.id)
     run = Run(
         search=search,
         spec=spec,
         lease=lease,
         ledger=ledger,
-        study=study_of(spec, ledger.history(search.id)),
+        study=study_of(spec, history),
         paths=SearchPaths(store=store, search=search.id),
         backoff_s=backoff_s,
     )
@@ -60,7 +61,7 @@ def recover(*, ledger: Ledger, lease: Lease, search: Search, store: Path, backof
         run.memos[trial.number] = _memo(run, trial)
         if trial.state is not TrialState.PAUSED or trial.displaced:
             run.ready.add(trial.number)
-    if not trials and spec.enqueue:
+    if not history:
         _enqueue(run)
     live = (run.paths.absolute(checkpoint.path) for checkpoint in ledger.checkpoints(search.id))
     retention.sweep(run.paths.root, live)
@@ -120,7 +121,10 @@ def _memo(run: Run, trial: Trial) -> TrialMemo:
 
 
 def _enqueue(run: Run) -> None:
-    """Tells the Study the spec's own configurations, all in one transaction: none is lost or asked for twice."""
+    """Tells the Study the spec's own configurations, all in one transaction and before anything else is recorded.
+
+    So none is lost or asked for twice.
+    """
     with run.ledger.write(run.lease) as writer:
         for config in run.spec.enqueue:
             event = Enqueued(config=config)

@@ -33,7 +33,10 @@ def superfluous(checkpoints: Sequence[Checkpoint], best_epoch: int | None, keep:
 def remove(folders: Iterable[Path]) -> None:
     """Deletes folders. A folder that cannot be deleted is logged and left: it takes space, and nothing reads it."""
     for folder in folders:
-        shutil.rmtree(folder, onerror=_log_failure)
+        try:
+            shutil.rmtree(folder)
+        except OSError as error:
+            log.warning("could not delete %s (%s); it is left behind", folder, error)
 
 
 def sweep(root: Path, live: Iterable[Path]) -> list[Path]:
@@ -54,7 +57,3 @@ def sweep(root: Path, live: Iterable[Path]) -> list[Path]:
 
 def _age(checkpoint: Checkpoint) -> tuple[int, int]:
     return (checkpoint.attempt, checkpoint.epoch)
-
-
-def _log_failure(_function: object, path: str, _info: object) -> None:
-    log.warning("could not delete %s; it is left behind", path)

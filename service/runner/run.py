@@ -31,6 +31,9 @@ from trainables import Assignment, CheckpointRecord, EpochResult, Failure
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
+_LONGEST_BACKOFF_S = 300.0
+"""Seconds that a trial waits at most after a fault, however many it has borne."""
+
 
 def _nothing(_: Writer) -> None:
     """What an event writes besides itself, unless its teller says more."""
@@ -180,13 +183,15 @@ class Run:
         if memo.faults >= self.spec.retries.attempts:
             self._fail(trial, f"attempt {memo.faults} of {self.spec.retries.attempts} broke: {reason}")
             return
-        delay_s = self.backoff_s * 2 ** (memo.faults - 1)
+        delay_s = min(self.backoff_s * 2 ** (memo.faults - 1), _LONGEST_BACKOFF_S)
         why = f"fault {memo.faults} of {self.spec.retries.attempts} borne, again in {delay_s:g} s: {reason}"
 
         def verbs(w: Writer) -> None:
             if live.begun:
                 w.end_attempt(self.search.id, trial, "crashed", reason)
                 w.move_trial(self.search.id, trial, TrialState.PENDING, why)
+            else:  # there is no row of an attempt that could say why the trial does not start
+                w.event(self.search.id, EventKind.WARNING, {"message": why}, trial=trial)
 
         self._commit(verbs)
         live.leaving = True
@@ -207,9 +212,7 @@ class Run:
         if intent is Intent.CANCEL:
             self._end(SearchState.CANCELLED, "cancelled by a person")
             return
-        if self.failures > self.spec.budget.failures:
-            bears = self.spec.budget.failures
-            self._end(SearchState.FAILED, f"{self.failures} trials failed, and budget.failures bears {bears}")
+        if self._too_many_failed():  # its last runner was lost between the failure and the consequence
             return
         if intent is Intent.STOP:
             self._close("stopped by a person")
@@ -281,6 +284,15 @@ class Run:
         live.leaving = True
         self.memos.pop(trial)
         self.failures += 1
+        self._too_many_failed()
+
+    def _too_many_failed(self) -> bool:
+        """Whether more trials failed than the budget bears; the search has ended then."""
+        bears = self.spec.budget.failures
+        if self.failures <= bears:
+            return False
+        self._end(SearchState.FAILED, f"{self.failures} trials failed, and budget.failures bears {bears}")
+        return True
 
     def _end(self, state: SearchState, reason: str) -> None:
         """The search is over: what has not ended is cancelled, in the same transaction."""

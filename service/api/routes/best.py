@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -62,18 +61,25 @@ def _folder(search: str, context: Context) -> Path:
 
 
 def _tar(folder: Path, names: list[str]) -> Iterator[bytes]:
-    """The files one after another in ustar blocks, without ever holding one in memory."""
+    """The files one after another in tar blocks, without ever holding one in memory.
+
+    The end is padded to a whole record: a `tar` at the end of a pipe reads whole records, stops at the end mark, and a
+    byte more would break the pipe.
+    """
+    size = 0
     for name in names:
         path = folder / name
         header = tarfile.TarInfo(name)
         header.size = path.stat().st_size
         header.mtime = int(path.stat().st_mtime)
         header.mode = 0o600
-        yield header.tobuf(tarfile.PAX_FORMAT)
+        block = header.tobuf(tarfile.PAX_FORMAT)
+        yield block
         with path.open("rb") as file:
             while chunk := file.read(_CHUNK):
                 yield chunk
-        yield b"\0" * (-header.size % tarfile.BLOCKSIZE)
-    end = io.BytesIO()
-    tarfile.open(fileobj=end, mode="w").close()
-    yield end.getvalue()
+        padding = -header.size % tarfile.BLOCKSIZE
+        yield b"\0" * padding
+        size += len(block) + header.size + padding
+    mark = 2 * tarfile.BLOCKSIZE
+    yield b"\0" * (mark + -(size + mark) % tarfile.RECORDSIZE)
