@@ -142,7 +142,7 @@ def _is_ready(settings: Settings, patience_s: float) -> bool:
 def _introduce(settings: Settings, cluster: Cluster, secret: str | None) -> None:
     out = console()
     out.print(f"API            {settings.api_url}")
-    out.print(f"API docs       {settings.api_url}/docs")
+    out.print(f"API schema     {settings.api_url}/openapi.json")
     out.print(f"Ray dashboard  {cluster.dashboard}   asks for the token in {ray_token_file(settings)}")
     if secret is not None:
         out.print(f"token          {secret}   shown this once; kept in {settings.token_file}")
