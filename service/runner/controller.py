@@ -1,4 +1,4 @@
-"""Tune's trial controller with four overrides. It knows placement groups and actors; what to run, others decide.
+"""Tune's trial controller with five overrides. It knows placement groups and actors; what to run, others decide.
 
 Each override has a test in `tests/guards/test_tune_overrides.py` that fails when stock Tune no longer needs it. Ray is
 pinned in `pyproject.toml` because of this file.

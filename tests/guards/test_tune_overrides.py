@@ -5,13 +5,15 @@ from __future__ import annotations
 import inspect
 from importlib.metadata import version
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
+from ray.exceptions import RayTaskError
 from ray.tune.execution.placement_groups import PlacementGroupFactory
 from ray.tune.execution.tune_controller import TuneController
 from ray.tune.utils.object_cache import _ObjectCache
 
-from service.runner.controller import GangController
+from service.runner.controller import GangController, reason_of
 
 GANG = PlacementGroupFactory([{"CPU": 1}] * 2, strategy="STRICT_PACK")
 
@@ -124,6 +126,66 @@ def test_stock_tunes_cache_keeps_one_gang_even_if_none_is_wanted():
 
 def test_stock_tune_still_writes_snapshots_that_nobody_reads():
     assert "_checkpoint_manager" in inspect.getsource(TuneController.checkpoint)
+
+
+class BrokenTrial:
+    """What the controller asks of a trial whose gang broke."""
+
+    trial_id = "000000-1"
+    status = "PENDING"
+    placement_group_factory = GANG
+
+    def handle_error(self, exception):
+        """Nothing to write: the ledger has it."""
+
+
+class Broken:
+    """A controller's insides with one staged trial whose warm gang breaks while it is reset."""
+
+    def __init__(self, controller_class):
+        self.controller = controller_class.__new__(controller_class)
+        on_fault = Mock()
+        self.cache = _ObjectCache()
+        self.cache.increase_max(GANG)
+        self.trial = BrokenTrial()
+        self.controller.__dict__.update(
+            _staged_trials={self.trial},
+            _actor_cache=self.cache,
+            _scheduler_alg=Mock(),
+            _search_alg=Mock(),
+            _callbacks=Mock(),
+            _iteration=0,
+            _trials=[],
+            _schedule_trial_stop=Mock(),
+            _on_fault=on_fault,
+        )
+        self.controller._process_trial_failure(self.trial, RuntimeError("a rank\n\tdied"))
+        self.told = [call.args[1] for call in on_fault.call_args_list]
+
+
+def test_stock_tune_leaves_a_trial_staged_whose_warm_gang_broke_and_ours_does_not():
+    stock, ours = Broken(TuneController), Broken(GangController)
+    assert stock.controller._staged_trials == {stock.trial}
+    assert stock.cache.total_max_objects == 1
+    assert ours.controller._staged_trials == set()
+    assert ours.cache.total_max_objects == 0
+
+
+def test_stock_tune_tells_nobody_why_a_gang_broke_and_ours_does_in_one_line():
+    assert Broken(TuneController).told == []
+    assert Broken(GangController).told == ["RuntimeError: a rank died"]
+
+
+def test_of_a_long_error_both_ends_are_told_without_colours():
+    reason = reason_of(RuntimeError(f"\x1b[36mray::Gang\x1b[39m {'x' * 9999} the rank died"))
+    assert reason.startswith("RuntimeError: ray::Gang x")
+    assert reason.endswith("x the rank died")
+    assert len(reason) < 520
+
+
+def test_of_an_error_that_ray_wrapped_the_gangs_own_is_told():
+    wrapped = RayTaskError("train", "Traceback: ...", ValueError("no such rank")).as_instanceof_cause()
+    assert reason_of(wrapped) == "ValueError: no such rank"
 
 
 def test_stock_tune_still_tells_its_hooks_of_a_failure_without_the_reason():

@@ -123,7 +123,6 @@ def test_no_step_sleeps_while_no_trial_is_live(searches):
         end = time.monotonic() + 2
         stepping.until(lambda: time.monotonic() > end, slots=0)
         assert stepping.longest_s < 0.9  # stock Tune sleeps a whole second at a time here, up to ten minutes
-        stepping.to_the_end(slots=1)
 
 
 def test_a_rank_killed_in_mid_epoch_costs_one_attempt_and_no_trial(searches):

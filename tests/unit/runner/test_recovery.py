@@ -22,7 +22,10 @@ def searches(tmp_path):
 
 
 def abandoned_again_and_again(searches, search, seed):
-    """Runs a search under lease after lease, each abandoned wherever chance leaves it; returns how many there were."""
+    """Runs a search under lease after lease, each abandoned wherever chance leaves it; returns how many there were.
+
+    Meanwhile gangs break now and then, and the allowance rises and falls, so that trials are displaced.
+    """
     chance = random.Random(seed)
     for leases in range(1, 500):
         driver = Driver(searches.run(search), seed=chance.randrange(10**6))
@@ -30,6 +33,8 @@ def abandoned_again_and_again(searches, search, seed):
             driver.step()
             if driver.run.finished:
                 return leases
+            if chance.random() < 0.2:
+                driver.run.slots = chance.randrange(4)
             crash_now = driver.gangs and chance.random() < 0.05
             if crash_now:
                 driver.crash(chance.choice(sorted(driver.gangs)))

@@ -44,6 +44,34 @@ def test_the_verdict_is_in_the_ledger_before_anybody_acts_on_it(searches):
     assert [checkpoint.epoch for checkpoint in ledger.checkpoints(search)] == [1]
 
 
+def test_a_stopped_trial_says_at_which_rung_it_lost_and_its_attempt_says_the_same(searches):
+    driver, search, ledger = started(searches, "asha", trials=13, epochs=9)
+    driver.to_the_end()
+    stopped = ledger.trials(search, state=TrialState.STOPPED)
+    assert stopped
+    for trial in stopped:
+        assert "rung" in trial.state_reason
+        assert "cutoff" in trial.state_reason
+        (attempt,) = ledger.attempts(search, trial.number)
+        assert (attempt.outcome, attempt.reason) == ("stopped", trial.state_reason)
+
+
+def test_a_paused_trial_keeps_no_attempt_open_and_goes_on_in_a_new_one_from_where_it_was(searches):
+    driver, search, ledger = started(searches, "hyperband", trials=13, epochs=9)
+    while not ledger.trials(search, state=TrialState.PAUSED):
+        driver.step()
+    first = ledger.trials(search, state=TrialState.PAUSED)[0]
+    assert not first.displaced
+    assert ledger.attempts(search, first.number)[-1].outcome == "paused"
+    driver.to_the_end()
+    resumed = [ledger.attempts(search, n) for n in range(13) if ledger.trial(search, n).attempts > 1]
+    assert resumed
+    for attempts in resumed:
+        assert [attempt.outcome for attempt in attempts[:-1]] == ["paused"] * (len(attempts) - 1)
+        last_epoch = {r.attempt: r.epoch for r in ledger.reports(search) if r.trial == attempts[0].trial}
+        assert [attempt.start_epoch for attempt in attempts[1:]] == [last_epoch[a.number] for a in attempts[:-1]]
+
+
 def test_a_trial_that_pauses_without_a_checkpoint_writes_one_before_its_gang_goes(searches):
     driver, search, ledger = started(searches, "hyperband", trials=13, epochs=9, checkpoints={"every_epochs": 100})
     outcomes = [driver.train(trial) for trial in list(driver.gangs)]
@@ -109,6 +137,32 @@ def test_a_trial_waits_out_its_back_off_while_others_run(tmp_path, searches):
     assert set(driver.gangs) == {1}
 
 
+def test_the_back_off_doubles_with_each_fault_up_to_five_minutes(searches):
+    run = searches.run(searches.submit(trials=1, epochs=2, retries={"attempts": 99}), slots=1, backoff_s=60)
+    driver, told = Driver(run), []
+    for _ in range(5):
+        driver.fill()
+        driver.crash(0)
+        told.append(searches.ledger.trial(run.search.id, 0).state_reason)
+        run.ready.clear()
+        run.ready.add(0)  # as if it had waited
+    for seconds, reason in zip((60, 120, 240, 300, 300), told, strict=True):
+        assert f"again in {seconds} s" in reason
+
+
+def test_a_gang_that_breaks_before_it_took_the_trial_up_costs_a_fault_and_says_so(searches):
+    run = searches.run(searches.submit(trials=1, epochs=2, retries={"attempts": 2}), slots=1)
+    ledger, search = searches.ledger, run.search.id
+    for _ in range(2):
+        run.next_assignment()
+        run.broke(0, "no process could be started")
+        run.released(0)
+    warnings = [event.data["message"] for event in ledger.events(search) if event.kind == "warning"]
+    assert warnings == ["fault 1 of 2 borne, again in 0 s: no process could be started"]
+    assert ledger.trial(search, 0).state is TrialState.FAILED
+    assert ledger.attempts(search, 0) == []
+
+
 def test_a_trial_out_of_attempts_fails_with_the_reason_and_the_study_knows(searches):
     driver, search, ledger = started(searches, trials=2, epochs=3, slots=1, retries={"attempts": 2})
     driver.crash(0)
@@ -140,6 +194,14 @@ def test_one_failure_more_than_the_budget_bears_fails_the_search(searches):
     assert row.state is SearchState.FAILED
     assert "3 trials failed" in row.state_reason
     assert judge(ledger, search).faults == []
+
+
+def test_the_last_trial_failing_fails_the_search_if_that_is_one_too_many(searches):
+    # Given that nobody has looked since the failure, and that there is nothing left to do
+    driver, search, ledger = started(searches, trials=1, epochs=3, budget={"failures": 0})
+    driver.fail(0)
+    driver.fill()
+    assert ledger.search(search).state is SearchState.FAILED
 
 
 def test_a_trainable_that_does_not_report_the_objective_fails_its_trial_with_what_it_reports(searches):
@@ -210,6 +272,14 @@ def test_enqueued_configurations_come_first_and_only_once(searches):
     assert configs[0]["lr"] == 0.05
     assert (configs[1]["optimizer"], configs[1]["hidden"]) == ("adam", 32)
     assert len(configs) == 3
+
+
+def test_enqueued_configurations_are_asked_for_once_even_if_a_runner_is_lost_before_its_first_proposal(searches):
+    search = searches.submit(trials=3, epochs=1, enqueue=[{"lr": 0.05}])
+    searches.run(search)
+    Driver(searches.run(search)).to_the_end()
+    configs = [trial.config for trial in searches.ledger.trials(search)]
+    assert [config["lr"] == 0.05 for config in configs] == [True, False, False]
 
 
 def test_a_ledger_that_does_not_answer_is_tried_again_and_the_study_is_told_once(searches, monkeypatch):
