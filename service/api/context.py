@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 from fastapi import Depends, Request
+from fastapi import Path as PathParameter
 
 from service.coordinator import Node
 from service.schemas import EventView
@@ -45,3 +46,6 @@ def _context(request: Request) -> Context:
 
 ContextDep = Annotated[Context, Depends(_context)]
 """A route's parameter of this type is the process's context."""
+
+SearchId = Annotated[str, PathParameter(pattern=r"^[^\x00]{1,64}$", description="Id of the search")]
+"""A route's parameter of this type; PostgreSQL's text holds no NUL."""

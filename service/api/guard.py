@@ -54,11 +54,12 @@ class Guard:
             raise ValueError(f"scope type: got {scope['type']!r}, must be http")
         try:
             self._check(scope)
-            receive = await self._read(receive)
+            body = await self._read(receive)
         except RungError as error:
             await self._answer(problem_response(error), scope, receive, send)
             return
-        await self._app(scope, receive, _with_headers(send))
+        if body is not None:  # a body that broke off may read as a whole one, and must not be acted on
+            await self._app(scope, _replay(body, receive), _with_headers(send))
 
     def _check(self, scope: Scope) -> None:
         headers = Headers(scope=scope)
@@ -66,7 +67,7 @@ class Guard:
         if host not in self._hosts:
             raise Forbidden(f"Host: got {host or 'nothing'}, must be a name of this service; set RUNG_ALLOWED_HOSTS")
         origin = headers.get("origin")
-        if origin is not None and _host_name(urlsplit(origin).netloc) not in self._hosts:
+        if origin is not None and _origin_name(origin) not in self._hosts:
             raise Forbidden(f"Origin: got {origin}, must be this service itself; other pages may not call it")
         if scope["path"] in OPEN_PATHS:
             return
@@ -78,28 +79,19 @@ class Guard:
         if not declared.isdigit() or int(declared) > self._max_body_bytes:
             raise self._too_large()
 
-    async def _read(self, receive: Receive) -> Receive:
-        """Reads the body up to the limit and replays it; afterwards the real channel tells of a disconnect."""
+    async def _read(self, receive: Receive) -> bytes | None:
+        """The whole body, up to the limit; None if the client went away before its end."""
         body = bytearray()
         more = True
         while more:
             message = await receive()
             if message["type"] == "http.disconnect":
-                break
+                return None
             body += message.get("body", b"")
             more = message.get("more_body", False)
             if len(body) > self._max_body_bytes:
                 raise self._too_large()
-        replayed = False
-
-        async def replay() -> Message:
-            nonlocal replayed
-            if replayed:
-                return await receive()
-            replayed = True
-            return {"type": "http.request", "body": bytes(body), "more_body": False}
-
-        return replay
+        return bytes(body)
 
     async def _answer(self, response: Response, scope: Scope, receive: Receive, send: Send) -> None:
         await response(scope, receive, _with_headers(send))
@@ -112,6 +104,28 @@ def _host_name(netloc: str) -> str:
     """The name without its port, lower-case; `[::1]` keeps its brackets."""
     name = netloc.rpartition("]")[0] + "]" if netloc.startswith("[") else netloc.partition(":")[0]
     return name.lower()
+
+
+def _origin_name(origin: str) -> str:
+    """The name in an Origin header, empty where there is none (`null`, or no URL at all)."""
+    try:
+        return _host_name(urlsplit(origin).netloc)
+    except ValueError:
+        return ""
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """Gives the body once; afterwards the real channel tells of a disconnect."""
+    replayed = False
+
+    async def replaying() -> Message:
+        nonlocal replayed
+        if replayed:
+            return await receive()
+        replayed = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return replaying
 
 
 def _with_headers(send: Send) -> Send:

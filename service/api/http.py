@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import FastAPI
 from starlette.types import ASGIApp
+from typing_extensions import override
 
 from service import __version__
 from service.api import problems
 from service.api.context import Context
 from service.api.guard import Guard
 from service.api.routes import best, catalog, events, health, searches, trials
+from service.schemas import SearchSpec
 from service.settings import Settings
+
+
+class _Rung(FastAPI):
+    """Adds to the description what the routes read by themselves: the spec, in JSON or YAML."""
+
+    @override
+    def openapi(self) -> dict[str, Any]:
+        described = super().openapi()
+        spec = SearchSpec.model_json_schema(ref_template="#/components/schemas/{model}")
+        described["components"]["schemas"] |= {**spec.pop("$defs"), "SearchSpec": spec}
+        return described
 
 
 def build_http(context: Context) -> FastAPI:
     """The routes, without the guard."""
-    app = FastAPI(
+    app = _Rung(
         title="Rung",
         version=__version__,
         description="A self-hosted hyperparameter-search service on Ray.",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -26,6 +26,9 @@ T = TypeVar("T")
 
 _MAX_DEPTH = 32
 """Nesting that no spec needs; deeper bodies are refused before anything recurses into them."""
+
+_MAX_INT = 10**18
+"""Whole numbers beyond it are refused: neither a database nor a float holds them all."""
 
 _FIRST_PROPOSALS = 3
 """Proposals that `:validate` shows."""
@@ -74,6 +77,7 @@ def read_body(body: bytes, content_type: str) -> Any:
     Raises:
         UnsupportedMediaType: it is neither by its content type.
         MalformedBody: it cannot be parsed, or is nested too deeply.
+        InvalidInput: a text or number in it that could not be stored.
     """
     kind = content_type.partition(";")[0].strip().lower()
     reader = _READERS.get(kind)
@@ -83,10 +87,12 @@ def read_body(body: bytes, content_type: str) -> Any:
         )
     try:
         raw = reader(body)
-        _check_depth(raw, _MAX_DEPTH)
+        faults = list(_unstorable(raw, "", _MAX_DEPTH))
     except (ValueError, yaml.YAMLError, RecursionError) as error:
         reason = " ".join(str(error).split())[:300]
         raise MalformedBody.of(FieldFault(path="(body)", message=f"got a body that cannot be read: {reason}")) from None
+    if faults:
+        raise InvalidInput.of(*faults)
     return raw
 
 
@@ -108,7 +114,7 @@ def resolve(raw: Any, registry: Registry, nodes: Sequence[Node]) -> Submission:
     algorithm = _collect(faults, lambda: AlgorithmSpec.parse(spec.algorithm))
     epochs = spec.budget.epochs or described["budget"].get("epochs", 1)
     metric = spec.objective.metric or described["objective"]["metric"]
-    faults += _metric_faults(metric, described)
+    faults += _metric_faults(metric, spec.objective.mode, described)
     slots = capacity(nodes, _claim(spec))
     faults += _resource_faults(spec, nodes, slots)
     if space is not None and algorithm is not None:
@@ -128,7 +134,7 @@ def resolve(raw: Any, registry: Registry, nodes: Sequence[Node]) -> Submission:
         }
     )
     return Submission(
-        spec=resolved,
+        spec=parse_spec(resolved.model_dump(mode="json")),  # what a trainable suggests is checked like a person's word
         trainable_path=registry.find(spec.trainable),
         space=space,
         algorithm=algorithm,
@@ -150,7 +156,7 @@ def first_proposals(submission: Submission) -> list[dict[str, Any]]:
 
 def _default_name(trainable: str, algorithm: AlgorithmSpec) -> str:
     used = algorithm.preset or f"{algorithm.sampler.name}-{algorithm.scheduler.name}"
-    return re.sub(r"[^a-z0-9_-]+", "-", f"{trainable}-{used}".lower())[:63]
+    return re.sub(r"[^a-z0-9_-]+", "-", f"{trainable}-{used}".lower()).lstrip("_-")[:63]
 
 
 def _describe(name: str, registry: Registry) -> Mapping[str, Any]:
@@ -166,16 +172,15 @@ def _describe(name: str, registry: Registry) -> Mapping[str, Any]:
     return described
 
 
-def _metric_faults(metric: str, described: Mapping[str, Any]) -> list[FieldFault]:
-    reported = list(described["metrics"])
-    if metric in reported:
-        return []
-    return [
-        FieldFault(
-            path="objective.metric",
-            message=f"got {metric!r}, must be one that {described['name']} reports: {', '.join(reported)}; correct it",
-        )
-    ]
+def _metric_faults(metric: str, mode: str | None, described: Mapping[str, Any]) -> list[FieldFault]:
+    reported, suggested = list(described["metrics"]), described["objective"]["metric"]
+    if metric not in reported:
+        must = f"must be one that {described['name']} reports: {', '.join(reported)}; correct it"
+        return [FieldFault(path="objective.metric", message=f"got {metric!r}, {must}")]
+    if mode is None and metric != suggested:  # the suggested mode speaks of the suggested metric alone
+        must = f"must be min or max with another metric than {suggested}, here {metric}; add it"
+        return [FieldFault(path="objective.mode", message=f"got nothing, {must}")]
+    return []
 
 
 def _resource_faults(spec: SearchSpec, nodes: Sequence[Node], slots: int) -> list[FieldFault]:
@@ -227,15 +232,40 @@ def _read_json(body: bytes) -> Any:
 
 
 def _read_yaml(body: bytes) -> Any:
-    return yaml.safe_load(body.decode())
+    return yaml.load(body.decode(), Loader=_Loader)  # noqa: S506 - it is a SafeLoader
 
 
-def _check_depth(value: Any, left: int) -> None:
+class _Loader(yaml.SafeLoader):
+    """YAML without aliases: a few lines of them stand for more values than any memory holds."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("it has an alias (*name); write the value out instead")
+        return super().compose_node(parent, index)
+
+
+def _unstorable(value: Any, path: str, left: int) -> Iterator[FieldFault]:
+    """Faults of what JSON and YAML can say but the ledger cannot keep, or an answer not repeat."""
     if left == 0:
         raise ValueError(f"it is nested more than {_MAX_DEPTH} levels deep")
-    children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    for child in children:
-        _check_depth(child, left - 1)
+    if isinstance(value, str) and not _is_text(value):
+        yield FieldFault(path=path or "(body)", message=f"got {value!a:.80}, {_TEXT}")
+    elif isinstance(value, int) and abs(value) > _MAX_INT:
+        message = f"got a whole number of {len(str(abs(value)))} digits, must be from -10**18 to 10**18; correct it"
+        yield FieldFault(path=path or "(body)", message=message)
+    elif isinstance(value, dict | list):
+        for key, child in value.items() if isinstance(value, dict) else enumerate(value):
+            if isinstance(key, str) and not _is_text(key):
+                yield FieldFault(path=path or "(body)", message=f"got the key {key!a:.80}, {_TEXT}")
+            else:
+                yield from _unstorable(child, f"{path}.{key}" if path else str(key), left - 1)
+
+
+def _is_text(value: str) -> bool:
+    return "\0" not in value and not any("\ud800" <= letter <= "\udfff" for letter in value)
+
+
+_TEXT = "must be text without NUL and without halves of surrogate pairs; remove them"
 
 
 _READERS: Mapping[str, Callable[[bytes], Any]] = {

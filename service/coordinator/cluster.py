@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Protocol
 
 import ray
+from ray.exceptions import RayError
 from ray.util import list_named_actors
 
 from service.coordinator.allowance import Node
+from service.errors import ClusterUnavailable
 from service.models import Lease
 from service.runner import SearchRunner, runner_name
 from service.settings import NAMESPACE
@@ -70,9 +72,18 @@ class RayCluster:
 
 
 def nodes() -> list[Node]:
-    """The living nodes of the Ray cluster with all that they have."""
+    """The living nodes of the Ray cluster with all that they have.
+
+    Raises:
+        ClusterUnavailable: Ray does not answer.
+    """
+    try:
+        found = ray.nodes()
+    except RayError as error:
+        detail = f"cluster: got no answer ({type(error).__name__}), must tell its nodes; try again"
+        raise ClusterUnavailable(detail) from error
     return [
         Node(cpus=node["Resources"].get("CPU", 0.0), gpus=node["Resources"].get("GPU", 0.0))
-        for node in ray.nodes()
+        for node in found
         if node["Alive"]
     ]

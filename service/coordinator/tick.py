@@ -107,12 +107,12 @@ class Tick:
 
     def _start(self, search: str) -> None:
         failures = self._ledger.runner_failures(search)
-        if len(failures) >= MAX_RUNNER_FAILURES:
-            last = str(failures[-1].data["traceback"]).strip().splitlines()[-1]
-            with self._ledger.write(self._lease) as writer:
+        with self._ledger.write(self._lease) as writer:  # also where nothing is written: an old coordinator stops here
+            if len(failures) >= MAX_RUNNER_FAILURES:
+                last = str(failures[-1].data["traceback"]).strip().splitlines()[-1]
                 reason = f"its runner failed {len(failures)} times without a report in between; the last: {last}"
                 writer.move_search(search, SearchState.FAILED, reason)
-            return
+                return
         # No process has the runner's name in this cluster, so its death is confirmed: no need to wait for the lease.
         lease = self._ledger.seize_lease(lease_name(search), f"runner/{uuid.uuid4()}", START_S)
         self._cluster.start_runner(search, lease)

@@ -83,6 +83,8 @@ _MUST: Mapping[str, str] = {
     "less_than": "< {lt}",
     "less_than_equal": "<= {le}",
     "int_type": "a whole number",
+    "invalid_key": "text",
+    "value_error": "{error}",
     "float_type": "a number",
     "string_type": "text",
     "bool_type": "true or false",

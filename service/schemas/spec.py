@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 NAME = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 """Names that may become part of a path or a URL: lower-case letters, digits, `_` and `-`."""
@@ -30,7 +30,8 @@ class Objective(Strict):
         description="Metric that the trainable reports each epoch; default: the trainable's.",
     )
     mode: Literal["min", "max"] | None = Field(
-        None, description="Whether smaller or larger is better; default: the trainable's."
+        None,
+        description="Whether smaller or larger is better; default: the trainable's, for its own metric only.",
     )
     scope: Literal["best", "last"] = Field("best", description="A trial counts by its best epoch, or by its last.")
 
@@ -61,6 +62,13 @@ class Resources(Strict):
     gpus_per_worker: float = Field(
         0.0, ge=0, le=64, description="GPUs of each rank: 0, a fraction below 1, or a whole number."
     )
+
+    @field_validator("gpus_per_worker")
+    @classmethod
+    def _is_grantable(cls, gpus: float) -> float:
+        if gpus > 1 and not gpus.is_integer():
+            raise ValueError("a fraction below 1 or a whole number, as Ray shares out GPUs")
+        return gpus
 
 
 class Checkpoints(Strict):

@@ -19,12 +19,12 @@ class View(BaseModel):
 class BestView(View):
     """The best trial at this moment."""
 
-    search: str
-    trial: int
+    search: str = Field(description="Id of the search.")
+    trial: int = Field(description="Number of the trial.")
     epoch: int = Field(description="Epoch whose value counts.")
-    metric: str
-    value: float
-    config: dict[str, Any]
+    metric: str = Field(description="The objective's metric.")
+    value: float = Field(description="The metric's value at that epoch.")
+    config: dict[str, Any] = Field(description="The trial's configuration.")
     metrics: dict[str, float | None] = Field(description="All metrics reported at that epoch.")
     checkpoint: CheckpointView | None = Field(description="Its committed checkpoint; None until one is.")
 
@@ -32,74 +32,76 @@ class BestView(View):
 class CheckpointView(View):
     """A committed checkpoint; its files are under `.../best/checkpoint`."""
 
-    trial: int
-    attempt: int
-    epoch: int
-    bytes: int
-    manifest_sha256: str
-    created_at: datetime
+    trial: int = Field(description="Number of the trial.")
+    attempt: int = Field(description="Attempt that wrote it.")
+    epoch: int = Field(description="Epoch at whose end it was written.")
+    bytes: int = Field(description="Size of all its files.")
+    manifest_sha256: str = Field(description="Hash of its manifest.json, hexadecimal.")
+    created_at: datetime = Field(description="When it was committed.")
 
 
 class SearchView(View):
     """One search and its progress."""
 
-    id: str
-    name: str
-    trainable: str
-    algorithm: str
-    state: SearchState
+    id: str = Field(description="12 lower-case letters and digits.")
+    name: str = Field(description="For people; need not be unique.")
+    trainable: str = Field(description="Name of its trainable.")
+    algorithm: str = Field(description="The preset, or sampler+scheduler.")
+    state: SearchState = Field(description="Where it stands.")
     reason: str = Field(description="Why it is in its state; for a queued search what it waits for.")
-    intent: str
+    intent: str = Field(description="What a person wants of it next: run, stop or cancel.")
     spec: dict[str, Any] = Field(description="The resolved spec: every default filled in.")
     trials: dict[TrialState, int] = Field(description="Trials by state; absent states have none.")
     trials_total: int | None = Field(description="Trials that the budget allows.")
     slots: int = Field(description="Trials that may run at once at present.")
-    best: BestView | None
+    best: BestView | None = Field(description="The best trial so far; None before the first finite value.")
     rungs: dict[int, int] = Field(description="Epochs of a rung to trials that reached it.")
     seconds_left: float | None = Field(
         description="An estimate from the pace so far; None before the first trial has ended."
     )
-    created_at: datetime
-    started_at: datetime | None
-    ended_at: datetime | None
-    links: dict[str, str]
+    created_at: datetime = Field(description="When it was accepted.")
+    started_at: datetime | None = Field(description="When it was first admitted.")
+    ended_at: datetime | None = Field(description="When it ended.")
+    links: dict[str, str] = Field(description="Paths of what belongs to it.")
 
 
 class SearchPage(View):
     """Searches, newest first."""
 
-    items: list[SearchView]
+    items: list[SearchView] = Field(description="The searches of this page.")
     next_cursor: str | None = Field(description="Pass as `cursor` for the next page; None at the end.")
 
 
 class AttemptView(View):
     """One run of a trial."""
 
-    number: int
-    start_epoch: int
+    number: int = Field(description="1, 2, 3 ... within its trial.")
+    start_epoch: int = Field(description="Epoch of the checkpoint it began from, 0 for none.")
     gang: str | None = Field(description="Its name in the Ray dashboard.")
-    pids: list[int]
-    outcome: str | None
-    reason: str
-    started_at: datetime
-    ended_at: datetime | None
+    pids: list[int] = Field(description="Processes of the gang, by rank.")
+    outcome: str | None = Field(
+        description="None while it runs; completed, stopped, paused, displaced, failed, crashed, lost or cancelled."
+    )
+    reason: str = Field(description="Why it ended so.")
+    started_at: datetime = Field(description="When it began.")
+    ended_at: datetime | None = Field(description="When it ended.")
 
 
 class TrialView(View):
     """One configuration of a search."""
 
-    number: int
-    state: TrialState
-    reason: str
-    config: dict[str, Any]
+    number: int = Field(description="0, 1, 2 ... within its search, in the order of proposal.")
+    state: TrialState = Field(description="Where it stands.")
+    reason: str = Field(description="Why it is in its state; for a stopped trial rung, value, cutoff and rank.")
+    config: dict[str, Any] = Field(description="Values of its active parameters.")
     origin: dict[str, Any] = Field(description="How the proposal came about.")
-    epoch: int
-    value: float | None
-    best_epoch: int | None
-    attempts: int
-    created_at: datetime
-    started_at: datetime | None
-    ended_at: datetime | None
+    epoch: int = Field(description="Furthest epoch reported, 0 before the first.")
+    value: float | None = Field(description="The objective by which it counts; None while it has no finite one.")
+    best_epoch: int | None = Field(description="Epoch of that value.")
+    attempts: int = Field(description="Attempts begun so far.")
+    created_at: datetime = Field(description="When it was proposed.")
+    started_at: datetime | None = Field(description="When its first attempt began.")
+    ended_at: datetime | None = Field(description="When it ended.")
     history: list[AttemptView] = Field(
         default_factory=list, description="Its attempts; only where one trial is asked for."
     )
@@ -108,32 +110,32 @@ class TrialView(View):
 class TrialPage(View):
     """Trials in the order of their numbers."""
 
-    items: list[TrialView]
-    next_cursor: str | None
+    items: list[TrialView] = Field(description="The trials of this page.")
+    next_cursor: str | None = Field(description="Pass as `cursor` for the next page; None at the end.")
 
 
 class ReportView(View):
     """The metrics of one epoch."""
 
-    trial: int
-    attempt: int
-    epoch: int
-    value: float | None
-    metrics: dict[str, float | None]
+    trial: int = Field(description="Number of the trial.")
+    attempt: int = Field(description="Attempt that trained the epoch.")
+    epoch: int = Field(description="1, 2, 3 ...")
+    value: float | None = Field(description="The objective's metric; None where it was not finite.")
+    metrics: dict[str, float | None] = Field(description="All metrics; None where one was not finite.")
     seen: bool = Field(description="False where an attempt repeated an epoch that was already reported.")
-    started_at: datetime
-    ended_at: datetime
+    started_at: datetime = Field(description="When the epoch's first batch began.")
+    ended_at: datetime = Field(description="When the epoch ended.")
 
 
 class EventView(View):
     """One event of a search; the data of a server-sent event."""
 
-    seq: int
-    kind: str
-    trial: int | None
-    attempt: int | None
-    data: dict[str, Any]
-    at: datetime
+    seq: int = Field(description="1, 2, 3 ... within its search, without a gap.")
+    kind: str = Field(description="What happened.")
+    trial: int | None = Field(description="Number of the trial it concerns, if one.")
+    attempt: int | None = Field(description="Attempt it concerns, if one.")
+    data: dict[str, Any] = Field(description="What there is to say, by kind.")
+    at: datetime = Field(description="When it was written.")
 
 
 class ValidationView(View):
@@ -144,38 +146,39 @@ class ValidationView(View):
     grid_size: int | None = Field(description="Distinct configurations of the space; None if infinitely many.")
     slots: int = Field(description="Trials that the cluster could run at once.")
     rungs: list[int] = Field(description="Epochs at which the scheduler decides.")
-    first_proposals: list[dict[str, Any]]
+    first_proposals: list[dict[str, Any]] = Field(description="Configuration and origin of what would be tried first.")
 
 
 class TrainableView(View):
-    """A registered trainable."""
+    """A registered trainable. One that cannot be loaded has a name and an error, and nothing else."""
 
-    name: str
-    doc: str
-    space: dict[str, Any]
-    objective: dict[str, Any]
-    budget: dict[str, Any]
-    metrics: list[str]
+    name: str = Field(description="What a spec names.")
+    doc: str = Field("", description="Its documentation.")
+    space: dict[str, Any] = Field(default_factory=dict, description="Its default space.")
+    objective: dict[str, Any] = Field(default_factory=dict, description="Its default metric and mode.")
+    budget: dict[str, Any] = Field(default_factory=dict, description="Its default trials and epochs.")
+    metrics: list[str] = Field(default_factory=list, description="Metrics that it reports.")
+    error: str | None = Field(None, description="Why it cannot be loaded; None where it can.")
 
 
 class AlgorithmView(View):
     """A preset."""
 
-    name: str
-    description: str
-    paper: str
-    sampler: str
-    sampler_description: str
-    scheduler: str
-    scheduler_description: str
+    name: str = Field(description="What a spec names.")
+    description: str = Field(description="What it does.")
+    paper: str = Field(description="Where it is from.")
+    sampler: str = Field(description="Its sampler.")
+    sampler_description: str = Field(description="How configurations are proposed.")
+    scheduler: str = Field(description="Its scheduler.")
+    scheduler_description: str = Field(description="How trials are stopped and promoted.")
     options: list[dict[str, Any]] = Field(description="Each option's name, bounds, default and meaning.")
 
 
 class Health(View):
     """Whether the service lives, or is ready."""
 
-    status: str
-    checks: dict[str, str] = Field(default_factory=dict)
+    status: str = Field(description="ok, ready or not ready.")
+    checks: dict[str, str] = Field(default_factory=dict, description="Each part: ok, or what is wrong with it.")
 
 
 BestView.model_rebuild()

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import tarfile
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Annotated
+from contextlib import ExitStack
+from typing import Annotated, BinaryIO
 
 from fastapi import APIRouter, Query
-from fastapi.responses import FileResponse, Response, StreamingResponse
+from fastapi.responses import Response, StreamingResponse
 
-from service.api.context import Context, ContextDep
+from service.api.context import Context, ContextDep, SearchId
 from service.api.views import best_view
 from service.errors import NotFound
 from service.schemas import BestView
-from trainables import CheckpointError, verify
+from trainables import CheckpointError
+from trainables.checkpoint import MANIFEST, Checkpoint, read
+
+log = logging.getLogger(__name__)
 
 router = APIRouter(tags=["best"])
 
@@ -23,7 +28,7 @@ _CHUNK = 1 << 20
 
 
 @router.get("/v1/searches/{search}/best")
-def best(search: str, context: ContextDep) -> BestView:
+def best(search: SearchId, context: ContextDep) -> BestView:
     """Configuration, metrics and checkpoint of the best trial."""
     view = best_view(context.ledger, context.ledger.search(search))
     if view is None:
@@ -33,53 +38,80 @@ def best(search: str, context: ContextDep) -> BestView:
 
 @router.get("/v1/searches/{search}/best/checkpoint", response_class=Response)
 def best_checkpoint(
-    search: str,
+    search: SearchId,
     context: ContextDep,
     file: Annotated[str | None, Query(max_length=128, description="One file of it instead of a tar of all")] = None,
 ) -> Response:
     """The best trial's checkpoint as a tar, or one of its files; its hashes are verified before the first byte."""
-    folder = _folder(search, context)
-    names = sorted(path.name for path in folder.iterdir())
+    checkpoint = _checkpoint(search, context)
+    names = sorted([MANIFEST, *checkpoint.manifest["files"]])
+    if file is not None and file not in names:  # a name from this list is never a path
+        raise NotFound(f"file: got {file!r}, must be one of {', '.join(names)}; correct it")
+    opened: list[tuple[str, BinaryIO]] = []
+    with ExitStack() as stack:
+        # All are open before the first byte: a checkpoint that retention removes meanwhile is still sent whole.
+        try:
+            for name in names if file is None else [file]:
+                opened.append((name, stack.enter_context((checkpoint.path / name).open("rb"))))
+        except OSError:
+            raise _gone(search) from None
+        closing = stack.pop_all()
     if file is None:
         disposition = {"Content-Disposition": f'attachment; filename="{search}-best.tar"'}
-        return StreamingResponse(_tar(folder, names), media_type="application/x-tar", headers=disposition)
-    if file not in names:  # a name from this list is never a path
-        raise NotFound(f"file: got {file!r}, must be one of {', '.join(names)}; correct it")
-    return FileResponse(folder / file, media_type="application/octet-stream", filename=file)
+        return StreamingResponse(_tar(opened, closing), media_type="application/x-tar", headers=disposition)
+    size = os.fstat(opened[0][1].fileno()).st_size
+    headers = {"Content-Disposition": f'attachment; filename="{file}"', "Content-Length": str(size)}
+    return StreamingResponse(_bytes(opened, closing), media_type="application/octet-stream", headers=headers)
 
 
-def _folder(search: str, context: Context) -> Path:
+def _checkpoint(search: str, context: Context) -> Checkpoint:
     found = context.ledger.best_checkpoint(search)
     if found is None:
         raise NotFound(f"checkpoint: got search {search} without one of its best trial, must have one; ask again later")
-    folder = context.store / found[1].path
     try:
-        verify(folder)
+        return read(context.store / found[1].path)
     except CheckpointError as error:
-        raise NotFound(f"checkpoint: got one that is damaged: {error}; ask again later, or retry the search") from None
-    return folder
+        log.error("search %s: its best checkpoint is damaged: %s", search, error)  # the path in it is not for clients
+        raise _gone(search) from None
 
 
-def _tar(folder: Path, names: list[str]) -> Iterator[bytes]:
+def _gone(search: str) -> NotFound:
+    return NotFound(
+        f"checkpoint: got one of search {search} that is damaged or gone, must be whole; ask again later, "
+        "the service's log names the file"
+    )
+
+
+def _bytes(opened: list[tuple[str, BinaryIO]], closing: ExitStack) -> Iterator[bytes]:
+    with closing:
+        for _, file in opened:
+            yield from _chunks(file)
+
+
+def _tar(opened: list[tuple[str, BinaryIO]], closing: ExitStack) -> Iterator[bytes]:
     """The files one after another in tar blocks, without ever holding one in memory.
 
     The end is padded to a whole record: a `tar` at the end of a pipe reads whole records, stops at the end mark, and a
     byte more would break the pipe.
     """
     size = 0
-    for name in names:
-        path = folder / name
-        header = tarfile.TarInfo(name)
-        header.size = path.stat().st_size
-        header.mtime = int(path.stat().st_mtime)
-        header.mode = 0o600
-        block = header.tobuf(tarfile.PAX_FORMAT)
-        yield block
-        with path.open("rb") as file:
-            while chunk := file.read(_CHUNK):
-                yield chunk
-        padding = -header.size % tarfile.BLOCKSIZE
-        yield b"\0" * padding
-        size += len(block) + header.size + padding
+    with closing:
+        for name, file in opened:
+            status = os.fstat(file.fileno())
+            header = tarfile.TarInfo(name)
+            header.size = status.st_size
+            header.mtime = int(status.st_mtime)
+            header.mode = 0o600
+            block = header.tobuf(tarfile.PAX_FORMAT)
+            yield block
+            yield from _chunks(file)
+            padding = -header.size % tarfile.BLOCKSIZE
+            yield b"\0" * padding
+            size += len(block) + header.size + padding
     mark = 2 * tarfile.BLOCKSIZE
     yield b"\0" * (mark + -(size + mark) % tarfile.RECORDSIZE)
+
+
+def _chunks(file: BinaryIO) -> Iterator[bytes]:
+    while chunk := file.read(_CHUNK):
+        yield chunk

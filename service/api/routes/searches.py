@@ -8,22 +8,25 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
-from service.api.context import Context, ContextDep
+from service.api.context import Context, ContextDep, SearchId
 from service.api.submission import Submission, first_proposals, read_body, resolve
 from service.api.views import search_view
 from service.errors import FieldFault, InvalidInput
-from service.schemas import SearchPage, SearchSpec, SearchView, ValidationView
+from service.schemas import SearchPage, SearchView, ValidationView
 from service.states import Intent, SearchState
 from service.store import IdempotencyKey
 
 router = APIRouter(tags=["searches"])
 
+_NO_NUL = r"^[^\x00]*$"
+"""PostgreSQL's text holds no NUL."""
+
 _SPEC = {
     "requestBody": {
         "required": True,
         "content": {
-            "application/json": {"schema": SearchSpec.model_json_schema()},
-            "application/yaml": {"schema": SearchSpec.model_json_schema()},
+            "application/json": {"schema": {"$ref": "#/components/schemas/SearchSpec"}},
+            "application/yaml": {"schema": {"$ref": "#/components/schemas/SearchSpec"}},
         },
     }
 }
@@ -57,8 +60,8 @@ async def validate(request: Request, context: ContextDep) -> ValidationView:
 def list_searches(
     context: ContextDep,
     state: SearchState | None = None,
-    name: Annotated[str | None, Query(max_length=64)] = None,
-    tag: Annotated[str | None, Query(max_length=321, description="`key` or `key=value`")] = None,
+    name: Annotated[str | None, Query(max_length=64, pattern=_NO_NUL)] = None,
+    tag: Annotated[str | None, Query(max_length=321, pattern=_NO_NUL, description="`key` or `key=value`")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=256)] = None,
 ) -> SearchPage:
@@ -68,19 +71,19 @@ def list_searches(
 
 
 @router.get("/v1/searches/{search}")
-def show(search: str, context: ContextDep) -> SearchView:
+def show(search: SearchId, context: ContextDep) -> SearchView:
     """One search: its state and why, its progress, its best so far."""
     return search_view(context.ledger, context.ledger.search(search))
 
 
 @router.post("/v1/searches/{search}/stop", status_code=202)
-def stop(search: str, context: ContextDep) -> SearchView:
+def stop(search: SearchId, context: ContextDep) -> SearchView:
     """No new trials; running ones finish. Asking twice is one asking."""
     return _request(search, Intent.STOP, context)
 
 
 @router.post("/v1/searches/{search}/cancel", status_code=202)
-def cancel(search: str, context: ContextDep) -> SearchView:
+def cancel(search: SearchId, context: ContextDep) -> SearchView:
     """Ends everything now. Asking twice is one asking."""
     return _request(search, Intent.CANCEL, context)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from contextlib import aclosing
 from types import SimpleNamespace
 
 import pytest
@@ -14,16 +16,54 @@ from service.api.views import event_view
 from service.coordinator import Node
 from service.settings import Settings
 from tests.support.runs import Searches
+from tests.unit.runner.driver import Driver
 from trainables import Registry
 
 TOKEN = "rung_secret"
+REGISTRY = Registry(
+    {
+        "_Odd": "trainables.digits_mlp:DigitsMlp",
+        "broken": "tests.support.suggestions:Missing",
+        "endless": "tests.support.suggestions:Endless",
+    }
+)
+"""Trainables of the operator: of an odd name, one that does not load, one with a bad default."""
+
+
+@pytest.fixture(scope="session")
+def empty(tmp_path_factory):
+    """A folder with an empty ledger. Copying it is quicker than migrating a new one for each test."""
+    folder = tmp_path_factory.mktemp("empty")
+    Searches(folder).ledger.close()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def recorded(tmp_path_factory):
+    """A folder with the ledger and the checkpoints of a search that ran to its end on pretended gangs, and its id."""
+    folder = tmp_path_factory.mktemp("recorded")
+    searches = Searches(folder)
+    search = searches.submit("asha", trials=5, epochs=9)
+    Driver(searches.run(search)).to_the_end()
+    searches.ledger.close()
+    return folder, search
 
 
 @pytest.fixture
-def searches(tmp_path):
+def searches(tmp_path, request):
+    """An empty ledger; for a test that asks for `ended`, one with that search."""
+    has_ended = "ended" in request.fixturenames
+    folder = request.getfixturevalue("recorded")[0] if has_ended else request.getfixturevalue("empty")
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
     searches = Searches(tmp_path)
     yield searches
     searches.ledger.close()
+
+
+@pytest.fixture
+def ended(recorded):
+    """The id of a search that has run to its end."""
+    return recorded[1]
 
 
 @pytest.fixture
@@ -39,12 +79,13 @@ def service(tmp_path, searches):
     )
 
     async def follow(search, after):
-        async for event in tail.follow(search, after):
-            yield event_view(event) if event is not None else None
+        async with aclosing(tail.follow(search, after)) as events:
+            async for event in events:
+                yield event_view(event) if event is not None else None
 
     context = Context(
         ledger=ledger,
-        registry=Registry(),
+        registry=REGISTRY,
         store=searches.store,
         nodes=lambda: [Node(cpus=4, gpus=0)],
         poke=lambda: pokes.append(1),
@@ -59,4 +100,6 @@ def service(tmp_path, searches):
         TestClient(door, headers={"Authorization": f"Bearer {TOKEN}"}, **options) as http,
         TestClient(door, **options) as anonymous,
     ):
-        yield SimpleNamespace(http=http, anonymous=anonymous, app=app, pokes=pokes, tail=tail, searches=searches)
+        yield SimpleNamespace(
+            http=http, anonymous=anonymous, app=app, door=door, pokes=pokes, tail=tail, searches=searches
+        )

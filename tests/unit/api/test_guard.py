@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from service.api.guard import OPEN_PATHS, Guard
+from tests.unit.api.conftest import TOKEN
 from tests.unit.api.test_bad_input import assert_problem
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
@@ -38,14 +41,17 @@ def test_paths_that_only_look_like_healthz_are_not_open(service):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_foreign_host_or_origin_is_refused_whatever_the_method(method, service):
-    for headers in ({"Host": "evil.example"}, {"Origin": "http://evil.example"}, {"Host": "127.0.0.1.evil.example"}):
-        assert service.http.request(method, "/v1/searches", headers=headers).status_code == 403
+    hosts = ("evil.example", "127.0.0.1.evil.example", "[", "")
+    origins = ("http://evil.example", "null", "http://[", "127.0.0.1", "")
+    for headers in (*({"Host": host} for host in hosts), *({"Origin": origin} for origin in origins)):
+        assert service.http.request(method, "/v1/searches", headers=headers).status_code == 403, headers
         assert service.http.request(method, "/healthz", headers=headers).status_code == 403
 
 
 def test_our_own_names_are_let_in(service):
     for host in ("127.0.0.1:8000", "localhost:9", "[::1]:8000", "LOCALHOST"):
         assert service.http.get("/v1/searches", headers={"Host": host}).status_code == 200
+        assert service.http.get("/v1/searches", headers={"Origin": f"http://{host}"}).status_code == 200
 
 
 def test_every_answer_forbids_sniffing_and_framing(service):
@@ -61,3 +67,47 @@ def test_an_empty_token_opens_nothing():
 
 def test_a_problem_of_the_guard_has_the_one_shape(service):
     assert_problem(service.anonymous.get("/v1/searches"), 401)
+    assert_problem(service.http.get("/v1/searches", headers={"Host": "evil.example"}), 403)
+
+
+def test_nothing_but_the_whole_token_opens(service):
+    nearly = (
+        "Bearer",
+        "Bearer ",
+        f"Bearer {TOKEN[:-1]}",
+        f"Bearer {TOKEN}x",
+        f"Bearer  {TOKEN}",
+        TOKEN,
+        b"Bearer \xff",
+    )
+    for given in nearly:
+        assert_problem(service.anonymous.get("/v1/searches", headers={"Authorization": given}), 401)
+
+
+def test_the_scheme_may_be_written_in_any_case(service):
+    assert service.anonymous.get("/v1/searches", headers={"Authorization": f"bEARER {TOKEN}"}).status_code == 200
+
+
+def test_a_body_that_broke_off_is_not_acted_on(service):
+    # As YAML this beginning is a whole spec: acted on, it would run with the budget that was cut off
+    beginning = b"trainable: digits_mlp\n"
+    messages = [{"type": "http.request", "body": beginning, "more_body": True}, {"type": "http.disconnect"}]
+    headers = {"host": "localhost", "authorization": f"Bearer {TOKEN}", "content-type": "application/yaml"}
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/v1/searches",
+        "query_string": b"",
+        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+    }
+    sent = []
+
+    async def receive():
+        return messages.pop(0)
+
+    async def send(message):
+        sent.append(message)
+
+    asyncio.run(service.door(scope, receive, send))
+    assert sent == []
+    assert service.searches.ledger.searches().items == ()

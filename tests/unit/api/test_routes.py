@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import io
-import tarfile
+import re
 import threading
 
 import pytest
 
 from service.errors import LedgerUnavailable
+from service.runner import study_of
+from service.schemas import SearchSpec
+from service.schemas.spec import NAME
 from service.states import Intent, SearchState
 from tests.unit.api.test_bad_input import GOOD, assert_problem
-from tests.unit.runner.driver import Driver
 
 NAMED = {
     ("POST", "/v1/searches"),
@@ -34,17 +35,68 @@ NAMED = {
 }
 
 
-@pytest.fixture
-def ended(service):
-    """The id of a search that has run to its end on pretended gangs."""
-    search = service.searches.submit("asha", trials=5, epochs=9)
-    Driver(service.searches.run(search)).to_the_end()
-    return search
-
-
 def test_the_description_lists_every_route(service):
     described = service.http.get("/openapi.json").json()["paths"]
     assert {(method.upper(), path) for path, methods in described.items() for method in methods} == NAMED
+
+
+def references(value):
+    if isinstance(value, dict):
+        if isinstance(value.get("$ref"), str):
+            yield value["$ref"]
+        value = list(value.values())
+    if isinstance(value, list):
+        for inner in value:
+            yield from references(inner)
+
+
+def test_every_reference_in_the_description_leads_somewhere(service):
+    description = service.http.get("/openapi.json").json()
+    found = set(references(description))
+    assert "#/components/schemas/SearchSpec" in found
+    for reference in found:
+        inner = description
+        for part in reference.removeprefix("#/").split("/"):
+            inner = inner[part]
+        assert inner
+
+
+def test_the_description_has_the_spec_in_both_forms_it_may_have(service):
+    paths = service.http.get("/openapi.json").json()["paths"]
+    for path in ("/v1/searches", "/v1/searches:validate"):
+        content = paths[path]["post"]["requestBody"]["content"]
+        assert set(content) == {"application/json", "application/yaml"}
+
+
+@pytest.mark.parametrize("trainable", ["_Odd", "digits_mlp"])
+def test_a_search_without_a_name_gets_one_that_a_spec_may_have(trainable, service):
+    view = service.http.post("/v1/searches", json=GOOD | {"trainable": trainable}).json()
+    assert re.fullmatch(NAME, view["name"])
+    assert service.http.get("/v1/searches").json()["items"][0]["name"] == view["name"]
+
+
+def test_lists_are_filtered_by_state_and_tag(service):
+    tags = ({"team": "vision"}, {"team": "speech"}, {})
+    made = [service.http.post("/v1/searches", json=GOOD | {"tags": tag}).json()["id"] for tag in tags]
+    service.http.post(f"/v1/searches/{made[1]}/cancel")
+
+    def found(**params):
+        return [item["id"] for item in service.http.get("/v1/searches", params=params).json()["items"]]
+
+    assert found(tag="team") == [made[1], made[0]]
+    assert found(tag="team=vision") == [made[0]]
+    assert found(tag="team=") == []
+    assert found(state="cancelled") == [made[1]]
+    assert found(state="queued", tag="team") == [made[0]]
+    assert found(state="running") == []
+
+
+def test_the_first_proposals_of_a_validation_are_those_of_the_search(service):
+    spec = GOOD | {"budget": {"trials": 5, "epochs": 1}, "seed": 11, "algorithm": {"name": "random"}}
+    shown = service.http.post("/v1/searches:validate", json=spec).json()["first_proposals"]
+    search = service.http.post("/v1/searches", json=spec).json()["id"]
+    study = study_of(SearchSpec.model_validate(service.searches.ledger.search(search).spec), [])
+    assert [proposal["config"] for proposal in shown] == [dict(study.next().config) for _ in range(3)]
 
 
 def test_a_submission_is_answered_with_its_resolved_spec_and_wakes_the_coordinator(service):
@@ -79,7 +131,9 @@ def test_many_at_once_with_one_key_make_one_search(service):
         thread.start()
     for thread in threads:
         thread.join()
+    assert len(ids) == 6
     assert len(set(ids)) == 1
+    assert service.pokes == [1]
 
 
 def test_validation_says_what_would_run_and_stores_nothing(service):
@@ -136,27 +190,6 @@ def test_a_search_without_a_value_has_no_best(service):
     assert_problem(service.http.get(f"/v1/searches/{search}/best/checkpoint"), 404)
 
 
-def test_a_checkpoint_comes_as_a_tar_or_file_by_file_and_never_from_elsewhere(service, ended, monkeypatch):
-    # Given checkpoints whose hashes are beside the point here
-    monkeypatch.setattr("service.api.routes.best.verify", lambda _folder: None)
-    answer = service.http.get(f"/v1/searches/{ended}/best/checkpoint")
-    assert answer.headers["content-type"] == "application/x-tar"
-    with tarfile.open(fileobj=io.BytesIO(answer.content)) as tar:
-        assert tar.getnames() == ["manifest.json"]
-        assert tar.extractfile("manifest.json").read() == b"{}"
-    assert len(answer.content) % tarfile.RECORDSIZE == 0  # else `curl | tar` breaks its pipe
-    one = service.http.get(f"/v1/searches/{ended}/best/checkpoint", params={"file": "manifest.json"})
-    assert one.content == b"{}"
-    for name in ("../x", "/etc/passwd", "..", "", "manifest.json/..", "nothing"):
-        assert_problem(service.http.get(f"/v1/searches/{ended}/best/checkpoint", params={"file": name}), 404)
-
-
-def test_a_damaged_checkpoint_is_not_sent(service, ended):
-    # The pretended gangs' manifests are empty, which verification refuses
-    problem = assert_problem(service.http.get(f"/v1/searches/{ended}/best/checkpoint"), 404)
-    assert "damaged" in problem["detail"]
-
-
 def test_stop_and_cancel_leave_their_intent_and_an_ended_search_refuses_them(service, ended):
     search = service.searches.submit("random")
     assert service.http.post(f"/v1/searches/{search}/stop").status_code == 202
@@ -172,29 +205,10 @@ def test_cancelling_a_queued_search_ends_it_at_once(service):
     assert service.http.post(f"/v1/searches/{search}/cancel").json()["state"] == SearchState.CANCELLED
 
 
-def ids(answer):
-    return [int(line[4:]) for line in answer.text.splitlines() if line.startswith("id: ")]
-
-
-def test_events_come_in_order_without_a_gap_and_end_with_the_search(service, ended):
-    answer = service.http.get(f"/v1/searches/{ended}/events")
-    last = service.searches.ledger.search(ended).last_seq
-    assert ids(answer) == list(range(1, last + 1))
-    again = service.http.get(f"/v1/searches/{ended}/events", headers={"Last-Event-ID": str(last - 3)})
-    assert ids(again) == [last - 2, last - 1, last]
-    assert_problem(service.http.get(f"/v1/searches/{ended}/events", headers={"Last-Event-ID": "x"}), 422)
-    assert_problem(service.http.get("/v1/searches/nosuch/events"), 404)
-
-
-def test_one_stream_too_many_is_a_503_that_says_when_to_come_back(service, ended):
-    service.tail._max_streams = 0
-    answer = service.http.get(f"/v1/searches/{ended}/events")
-    assert_problem(answer, 503)
-    assert int(answer.headers["retry-after"]) > 0
-
-
 def test_catalogs_list_what_a_spec_may_name(service):
     trainables = {row["name"]: row for row in service.http.get("/v1/trainables").json()}
+    assert "Missing" in trainables["broken"]["error"]  # and hides none of the others
+    assert trainables["digits_mlp"]["error"] is None
     assert "accuracy" in trainables["digits_mlp"]["metrics"]
     algorithms = {row["name"]: row for row in service.http.get("/v1/algorithms").json()}
     assert {"grid", "random", "asha", "hyperband", "bohb", "tpe"} <= set(algorithms)

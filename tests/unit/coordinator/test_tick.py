@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import pytest
+import ray
+from ray.exceptions import RaySystemError
 
 from service.coordinator.allowance import Node
+from service.coordinator.cluster import nodes
 from service.coordinator.tick import MAX_RUNNER_FAILURES, Tick, lease_name
-from service.errors import Fenced
+from service.errors import ClusterUnavailable, Fenced, IllegalTransition
 from service.schemas import SearchSpec
-from service.states import Intent, SearchState
+from service.states import Intent, SearchState, TrialState
 from service.store import EventKind, Ledger
 
 SPEC = {
@@ -133,6 +136,7 @@ def test_the_process_of_an_ended_search_is_left_to_tidy_up_until_it_gives_its_le
         writer.move_search(search, SearchState.COMPLETED, "done")
     tick()
     assert search in cluster.alive
+    assert cluster.started == [(search, 1)]
     ledger.release_lease(lease)
     tick()
     assert search not in cluster.alive
@@ -167,6 +171,140 @@ def test_a_coordinator_that_was_taken_over_does_nothing_more(ledger, cluster, ti
         tick()
     assert ledger.search(search).state is SearchState.QUEUED
     assert cluster.started == []
+
+
+def test_a_coordinator_that_was_taken_over_starts_no_runner_even_if_it_has_nothing_to_write(ledger, cluster, tick):
+    search = submit(ledger)
+    tick()
+    cluster.alive.clear()
+    ledger.seize_lease("coordinator", "another", 3600)
+    held = ledger.lease(lease_name(search)).lease
+    with pytest.raises(Fenced):
+        tick()
+    assert cluster.started == [(search, 1)]
+    assert ledger.lease(lease_name(search)).lease == held  # a runner that the other one started goes on undisturbed
+
+
+def test_a_report_between_two_failures_shows_progress_and_the_search_goes_on(ledger, cluster, tick):
+    search = submit(ledger)
+    for failure in range(MAX_RUNNER_FAILURES):
+        tick()
+        with ledger.write(cluster.alive.pop(search)) as writer:
+            writer.event(search, EventKind.RUNNER_FAILED, {"traceback": "Traceback\nKeyError: 'x'"})
+            if failure == 1:
+                writer.event(search, EventKind.REPORT, {"epoch": 1, "actions": []})
+    tick()
+    assert ledger.search(search).state is SearchState.RUNNING
+    assert search in cluster.alive
+
+
+def test_a_search_that_failed_for_its_runner_gets_no_further_one_and_frees_its_slots(ledger, cluster, tick):
+    failing, other = submit(ledger, parallelism=2), submit(ledger)
+    for _ in range(MAX_RUNNER_FAILURES):
+        tick()
+        with ledger.write(cluster.alive.pop(failing)) as writer:
+            writer.event(failing, EventKind.RUNNER_FAILED, {"traceback": "Traceback\nKeyError: 'x'"})
+    tick()
+    tick()
+    assert failing not in cluster.alive
+    assert ledger.search(other).allowance == 2
+
+
+def test_a_search_near_its_end_gives_up_slots_that_it_has_no_trials_for(ledger, cluster, tick):
+    search = submit(ledger, budget={"trials": 2, "epochs": 1})
+    tick()
+    assert ledger.search(search).allowance == 2
+    with ledger.write(cluster.alive[search]) as writer:
+        for trial in range(2):
+            writer.propose(search, trial, {}, {}, proposal={})
+        writer.move_trial(search, 0, TrialState.CANCELLED, "for the test")
+    tick()
+    assert ledger.search(search).allowance == 1
+
+
+def test_a_search_that_is_stopped_keeps_slots_for_its_running_trials_only(ledger, cluster, tick):
+    search = submit(ledger)
+    tick()
+    with ledger.write(cluster.alive[search]) as writer:
+        writer.propose(search, 0, {}, {}, proposal={})
+    ledger.request(search, Intent.STOP)
+    tick()
+    assert ledger.search(search).allowance == 1
+
+
+def test_a_search_of_higher_priority_takes_the_slots_and_gives_them_back(ledger, cluster, tick):
+    first = submit(ledger)
+    tick()
+    urgent = submit(ledger, priority=5, parallelism=2)
+    tick()
+    assert (ledger.search(first).allowance, ledger.search(urgent).allowance) == (0, 2)
+    assert ledger.search(first).state is SearchState.RUNNING  # displaced, not ended
+    ledger.request(urgent, Intent.CANCEL)
+    with ledger.write(cluster.alive[urgent]) as writer:
+        writer.move_search(urgent, SearchState.CANCELLED, "cancelled by a person")
+    tick()
+    assert ledger.search(first).allowance == 2
+
+
+def test_a_reason_to_wait_is_written_once_and_again_when_it_changes(ledger, cluster, tick):
+    submit(ledger, parallelism=2, priority=1)
+    waiting = submit(ledger)
+
+    def told():
+        return [event.data["reason"] for event in ledger.events(waiting) if event.kind == EventKind.SEARCH_WAITS]
+
+    for _ in range(3):
+        tick()
+    assert len(told()) == 1
+    cluster.cpus = 1
+    for _ in range(3):
+        tick()
+    assert len(told()) == 2
+
+
+def test_a_look_that_finds_nothing_new_writes_nothing(ledger, cluster, tick):
+    search = submit(ledger)
+    tick()
+    before = ledger.search(search)
+    tick()
+    assert ledger.search(search) == before
+
+
+def test_a_search_that_is_cancelled_while_it_is_being_admitted_is_put_right_by_the_next_look(ledger, cluster, tick):
+    cancelled, other = submit(ledger), submit(ledger)
+    shown = cluster.nodes
+
+    def cancel_meanwhile():
+        cluster.nodes = shown
+        ledger.request(cancelled, Intent.CANCEL)
+        return shown()
+
+    cluster.nodes = cancel_meanwhile
+    with pytest.raises(IllegalTransition):
+        tick()
+    tick()
+    assert ledger.search(cancelled).state is SearchState.CANCELLED
+    assert ledger.search(other).allowance == 2
+    assert set(cluster.alive) == {other}
+
+
+def test_nodes_that_ray_does_not_tell_are_a_cluster_that_is_unavailable(monkeypatch):
+    def silent():
+        raise RaySystemError("GCS is gone")
+
+    monkeypatch.setattr(ray, "nodes", silent)
+    with pytest.raises(ClusterUnavailable, match="must tell its nodes"):
+        nodes()
+
+
+def test_only_living_nodes_count(monkeypatch):
+    told = [
+        {"Alive": True, "Resources": {"CPU": 8.0, "GPU": 2.0, "memory": 1.0}},
+        {"Alive": False, "Resources": {"CPU": 64.0}},
+        {"Alive": True, "Resources": {"memory": 1.0}},
+    ]
+    monkeypatch.setattr(ray, "nodes", lambda: told)
+    assert nodes() == [Node(cpus=8, gpus=2), Node(cpus=0, gpus=0)]
 
 
 def test_the_lease_of_a_runner_is_named_after_its_search():
