@@ -48,12 +48,16 @@ class Start(Fact):
     epochs: int
     """The epoch it trains to at most before the Study decides again."""
     origin: Origin
+    parent: int | None = None
+    """The trial whose weights it begins with; None: it begins from nothing."""
+    from_epoch: int = 0
+    """The epoch of the parent's checkpoint; its own first report is of the next one."""
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> Self:
         """Read back what `to_dict` wrote."""
-        origin = Origin.from_dict(raw["origin"])
-        return cls(trial=raw["trial"], config=raw["config"], epochs=raw["epochs"], origin=origin)
+        rest = {name: value for name, value in raw.items() if name not in ("fact", "origin")}
+        return cls(origin=Origin.from_dict(raw["origin"]), **rest)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
