@@ -4,9 +4,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+PEERS := $(VENV)/.peers
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check up down bench clean
+.PHONY: help demo test check up down bench quality clean
 
 help: ## Say what there is.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -32,10 +33,18 @@ down: $(READY) ## Stop it. Searches in flight go on at the next `make up`.
 bench: $(READY) ## Print the figures that the docs quote.
 	$(BIN)/python -m benchmarks.warm_gangs
 
+quality: $(PEERS) ## Compare our algorithms with other libraries' on known curves. Hours; interrupted, it goes on.
+	$(BIN)/python -m benchmarks.quality run
+	$(BIN)/python -m benchmarks.quality report
+
 clean: ## Remove the virtual environment and what the demo left.
 	rm -rf $(VENV) .demo build *.egg-info
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,postgresql]'
+	@touch $@
+
+$(PEERS): $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[quality]'
 	@touch $@
