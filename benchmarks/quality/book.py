@@ -38,9 +38,15 @@ class Line:
 class Book:
     """The results of one method."""
 
-    def __init__(self, method: str, folder: Path = FOLDER) -> None:
+    def __init__(self, method: str, folder: Path | None = None) -> None:
+        """Open it; nothing is read or made yet.
+
+        Args:
+            method: the contestant's name.
+            folder: where its file is; None: where all of them are.
+        """
         self.method = method
-        self._path = folder / f"{method}.csv"
+        self._path = (folder or FOLDER) / f"{method}.csv"
 
     def lines(self) -> Iterator[Line]:
         """Return all lines in the order in which they were written; none where the file is missing."""

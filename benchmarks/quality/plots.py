@@ -17,15 +17,16 @@ LOWEST = 0.005
 COLUMNS = 4
 
 
-def draw(results: Results, folder: Path = FOLDER) -> Path:
-    """Draw all plots; return the folder, which is made if need be."""
+def draw(results: Results) -> Path:
+    """Draw all plots; return their folder, which is made if need be."""
     import matplotlib as mpl  # a benchmark dependency
 
     mpl.use("Agg")
-    folder.mkdir(exist_ok=True)
-    _overview(results, folder / "regret.png")
-    _tasks(results, folder / "tasks.png")
-    return folder
+    mpl.rcParams["axes.prop_cycle"] = mpl.cycler(color=mpl.colormaps["tab20"].colors)
+    FOLDER.mkdir(exist_ok=True)
+    _overview(results, FOLDER / "regret.png")
+    _tasks(results, FOLDER / "tasks.png")
+    return FOLDER
 
 
 def _overview(results: Results, path: Path) -> None:
@@ -36,7 +37,7 @@ def _overview(results: Results, path: Path) -> None:
     for axis, (title, part) in zip(axes[0], parts, strict=True):
         _curves(axis, part, part.regrets.mean(axis=(1, 2, 3)), title)
     axes[0][0].set_ylabel("mean normalised regret")
-    axes[0][-1].legend(fontsize="x-small", loc="center left", bbox_to_anchor=(1.0, 0.5))
+    _name(figure, axes)
     _save(figure, path)
 
 
@@ -50,17 +51,23 @@ def _tasks(results: Results, path: Path) -> None:
             _curves(axis, results, results.regrets[:, number].mean(axis=(1, 2)), results.tasks[number])
         else:
             axis.axis("off")
-    axes[0][-1].legend(fontsize="x-small", loc="center left", bbox_to_anchor=(1.0, 0.5))
+    _name(figure, axes)
     _save(figure, path)
 
 
 def _curves(axis: Any, results: Results, means: NDArray[np.float64], title: str) -> None:
     shares = 100 * np.arange(1, means.shape[1] + 1) / means.shape[1]
-    for method, curve in zip(results.methods, means, strict=True):
+    for number, (method, curve) in enumerate(zip(results.methods, means, strict=True)):
         style = "-" if method.startswith(OURS) else "--"
-        axis.plot(shares, np.maximum(curve, LOWEST), style, linewidth=1.2, label=method)
+        axis.plot(shares, np.maximum(curve, LOWEST), style, color=f"C{number}", linewidth=1.2, label=method)
     axis.set(title=title, xlabel="% of the run", yscale="log")
     axis.grid(visible=True, which="both", linewidth=0.3)
+
+
+def _name(figure: Any, axes: Any) -> None:
+    figure.legend(
+        *axes[0][0].get_legend_handles_labels(), fontsize="x-small", loc="center left", bbox_to_anchor=(0.92, 0.5)
+    )
 
 
 def _save(figure: Any, path: Path) -> None:

@@ -23,6 +23,8 @@ RESAMPLES = 2_000
 BATCH = 100
 """Resamples that are held in memory at a time."""
 INTERVAL = (2.5, 97.5)
+TOLERANCE = 1e-9
+"""Means of the same numbers in another order are equal."""
 
 
 class Estimate(NamedTuple):
@@ -136,7 +138,7 @@ def speed_up(mine: NDArray[np.float64], baseline: NDArray[np.float64]) -> float 
         mine: mean regret at each even share of a run, shape (shares,); between shares it is taken to be straight.
         baseline: the same.
     """
-    goal = baseline[-1]
+    goal = baseline[-1] + TOLERANCE
     reached = np.flatnonzero(mine <= goal)
     if not reached.size:
         return None

@@ -34,6 +34,7 @@ class OptunaTpe(Peer):
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             sampler = optuna.samplers.TPESampler(seed=problem.seed, group=grouped)
             self._study = optuna.create_study(
+                study_name=f"quality-{problem.seed}",  # from which the HyperBand pruner draws brackets
                 direction="minimize" if problem.mode == "min" else "maximize",
                 sampler=sampler,
                 pruner=optuna.pruners.NopPruner() if pruner is None else pruner(optuna.pruners, problem),
