@@ -67,6 +67,17 @@ def test_taskset_returns_the_tables_own_curve_at_a_table_point():
 
 
 @needs_data
+def test_the_tables_points_fill_the_space_they_are_looked_up_in():
+    task = one_of("taskset")
+    bounds = np.array([(entry["low"], entry["high"]) for entry in task.space.values()])
+    units = np.log(task.points / bounds[:, 0]) / np.log(bounds[:, 1] / bounds[:, 0])
+    assert units.min(axis=0) == pytest.approx(0.0, abs=0.01)
+    assert units.max(axis=0) == pytest.approx(1.0, abs=0.01)
+    assert units.min() >= 0
+    assert units.max() <= 1
+
+
+@needs_data
 def test_a_diverged_epoch_has_no_value():
     task = open_task("taskset-patch32_IRNN64_relu_last_bs128")
     row = next(n for n, curve in enumerate(task.table()) if not np.isfinite(curve.values[-1]))
