@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import argparse
 import warnings
+from collections.abc import Callable
 
 from benchmarks.quality.contestants import OURS, PEERS, contestant
+from benchmarks.quality.data import DataMissing
 from benchmarks.quality.tasks import judged, open_task
 from service.algorithms.catalog import PRESETS
 
@@ -44,6 +46,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
 
 def _add_report(parser: argparse.ArgumentParser) -> None:
     _add_selection(parser)
+    parser.add_argument("--stale", action="store_true", help="take results of other code too, the latest of each run")
     parser.add_argument("--default", metavar="NAME", help="a method to pair with every other one")
     parser.set_defaults(act=_report)
 
@@ -57,15 +60,24 @@ def _add_selection(parser: argparse.ArgumentParser) -> None:
 
 def _methods(arguments: argparse.Namespace) -> list[str]:
     names: list[str] = arguments.methods or [*PEERS, *(OURS + name for name in PRESETS if name != "grid")]
-    for name in names:
-        contestant(name)  # a wrong name is refused before hours of runs
-    return names
+    return _checked(names, contestant)
 
 
 def _tasks(arguments: argparse.Namespace) -> list[str]:
-    names: list[str] = arguments.tasks or judged()
-    for name in names:
-        open_task(name)
+    try:
+        names: list[str] = arguments.tasks or judged()
+    except DataMissing as error:
+        raise SystemExit(f"error: {error}") from None
+    return _checked(names, open_task)
+
+
+def _checked(names: list[str], find: Callable[[str], object]) -> list[str]:
+    """The names, if there is something behind each: a wrong one is refused before hours of runs."""
+    try:
+        for name in names:
+            find(name)
+    except (ValueError, DataMissing) as error:
+        raise SystemExit(f"error: {error}") from None
     return names
 
 
@@ -79,8 +91,11 @@ def _run(arguments: argparse.Namespace) -> None:
 
 def _report(arguments: argparse.Namespace) -> None:
     from benchmarks.quality.report import report
+    from benchmarks.quality.statistics import known
 
-    print(report(_methods(arguments), _tasks(arguments), arguments.workers, range(arguments.seeds), arguments.default))
+    methods, tasks = _methods(arguments), _tasks(arguments)
+    outcomes = {method: known(method, tasks, stale=arguments.stale) for method in methods}
+    print(report(outcomes, tasks, arguments.workers, range(arguments.seeds), arguments.default))
 
 
 def _references(arguments: argparse.Namespace) -> None:

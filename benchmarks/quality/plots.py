@@ -19,10 +19,11 @@ COLUMNS = 4
 
 def draw(results: Results) -> Path:
     """Draw all plots; return their folder, which is made if need be."""
-    import matplotlib as mpl  # a benchmark dependency
+    import matplotlib as mpl  # a benchmark dependency, as is what it brings along
+    from cycler import cycler
 
     mpl.use("Agg")
-    mpl.rcParams["axes.prop_cycle"] = mpl.cycler(color=mpl.colormaps["tab20"].colors)
+    mpl.rcParams["axes.prop_cycle"] = cycler(color=mpl.colormaps["tab20"](range(20)))
     FOLDER.mkdir(exist_ok=True)
     _overview(results, FOLDER / "regret.png")
     _tasks(results, FOLDER / "tasks.png")

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from benchmarks.machine import describe
+from benchmarks.quality.book import Key
 from benchmarks.quality.contestants import OURS
 from benchmarks.quality.plots import draw
 from benchmarks.quality.regret import NUM_SHARES
-from benchmarks.quality.run import FULL_TRAININGS
-from benchmarks.quality.statistics import Estimate, Results, collect, estimate, known, mean_ranks, speed_up
+from benchmarks.quality.run import FULL_TRAININGS, Outcome
+from benchmarks.quality.statistics import Estimate, Results, collect, estimate, mean_ranks, speed_up
 
 SHARES = {percent: NUM_SHARES * percent // 100 - 1 for percent in (10, 25, 50, 100)}
 """The shares of a run that the tables show, with their indices."""
@@ -27,19 +28,22 @@ PAIRS = (
 
 
 def report(
-    methods: Sequence[str], tasks: Sequence[str], workers: Sequence[int], seeds: Sequence[int], default: str | None
+    outcomes: Mapping[str, Mapping[Key, Outcome]],
+    tasks: Sequence[str],
+    workers: Sequence[int],
+    seeds: Sequence[int],
+    default: str | None,
 ) -> str:
     """Return the whole comparison, and draw its plots.
 
     Args:
-        methods: whom to compare; who has no results for today's code is left out, and named.
+        outcomes: by method; who has none is left out, and named.
         tasks: all of these.
         workers: all of these.
         seeds: as many of these as everybody has.
         default: one of the methods, to be paired with every other one.
     """
-    outcomes = {method: known(method, tasks) for method in methods}
-    missing = [method for method in methods if not outcomes[method]]
+    missing = [method for method, found in outcomes.items() if not found]
     results = collect({m: found for m, found in outcomes.items() if found}, tasks, workers, seeds)
     counts = ", ".join(f"{method} {len(found)}" for method, found in outcomes.items())
     if not results.methods or not results.seeds:
@@ -60,7 +64,7 @@ def _head(results: Results, missing: Sequence[str]) -> Iterator[str]:
         "known, 1 the median random configuration; 95 % intervals by bootstrap over seeds."
     )
     if missing:
-        yield f"No runs of today's code: {', '.join(missing)}."
+        yield f"No runs yet: {', '.join(missing)}."
 
 
 def _standings(results: Results) -> Iterator[str]:

@@ -6,7 +6,7 @@ within each task and number of workers, the same for everyone it compares.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple, Self
 
@@ -61,14 +61,24 @@ class Results:
         return found
 
 
-def known(method: str, tasks: Sequence[str]) -> dict[Key, Outcome]:
-    """Return a method's results for today's code."""
+def known(method: str, tasks: Sequence[str], *, stale: bool = False) -> dict[Key, Outcome]:
+    """Return a method's results on tasks; the latest of those there are for a run.
+
+    Args:
+        method: whose.
+        tasks: on which.
+        stale: whether results of other code than today's count.
+    """
     codes = {task: code_hash(contestant(method), task) for task in tasks}
-    return {line.key: line.outcome for line in Book(method).lines() if codes.get(line.key.task) == line.code}
+    return {
+        line.key: line.outcome
+        for line in Book(method).lines()
+        if line.key.task in codes and (stale or line.code == codes[line.key.task])
+    }
 
 
 def collect(
-    outcomes: dict[str, dict[Key, Outcome]], tasks: Sequence[str], workers: Sequence[int], seeds: Sequence[int]
+    outcomes: Mapping[str, Mapping[Key, Outcome]], tasks: Sequence[str], workers: Sequence[int], seeds: Sequence[int]
 ) -> Results:
     """Return what can be compared: the seeds that all methods have for all tasks and numbers of workers.
 

@@ -81,6 +81,7 @@ def contestant(name: str) -> Contestant:
         ValueError: there is none of that name.
     """
     if name.startswith(OURS):
+        ours.algorithm(name.removeprefix(OURS))
         return Contestant(name=name, build=partial(ours.build, name.removeprefix(OURS)), module="ours")
     if name not in PEERS:
         raise ValueError(f"method: got {name!r}, must be {OURS}PRESET or one of {', '.join(PEERS)}")

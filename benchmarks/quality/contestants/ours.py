@@ -18,19 +18,19 @@ def build(name: str, problem: Problem) -> Study:
     """Return a Study.
 
     Args:
-        name: a preset such as `bohb`, or `sampler+scheduler` such as `kde+asha`.
+        name: as for `algorithm`.
         problem: what is searched.
 
     Raises:
         AlgorithmErrors: nothing has that name.
         AlgorithmError: the algorithm refuses the space.
     """
-    algorithm = AlgorithmSpec.parse(_section(name))
+    chosen = algorithm(name)
     space = Space.parse(problem.space)
-    algorithm.accepts(space, problem.max_epochs)
+    chosen.accepts(space, problem.max_epochs)
     return Study(
         space=space,
-        algorithm=algorithm,
+        algorithm=chosen,
         objective=Objective(metric="metric", mode=problem.mode),
         max_trials=MAX_TRIALS,
         max_epochs=problem.max_epochs,
@@ -38,6 +38,12 @@ def build(name: str, problem: Problem) -> Study:
     )
 
 
-def _section(name: str) -> dict[str, Any]:
+def algorithm(name: str) -> AlgorithmSpec:
+    """Return what a name stands for: a preset such as `bohb`, or `sampler+scheduler` such as `kde+asha`.
+
+    Raises:
+        AlgorithmErrors: nothing has that name.
+    """
     sampler, _, scheduler = name.partition("+")
-    return {"sampler": {"name": sampler}, "scheduler": {"name": scheduler}} if scheduler else {"name": name}
+    parts: dict[str, Any] = {"sampler": {"name": sampler}, "scheduler": {"name": scheduler}}
+    return AlgorithmSpec.parse(parts if scheduler else {"name": name}, path="method")

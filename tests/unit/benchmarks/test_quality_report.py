@@ -9,7 +9,7 @@ from benchmarks.quality import book, code_hash, plots, running, script, statisti
 from benchmarks.quality.book import Book, Key, Line
 from benchmarks.quality.report import report
 from benchmarks.quality.run import Outcome
-from benchmarks.quality.statistics import estimate, speed_up
+from benchmarks.quality.statistics import estimate, known, speed_up
 
 TASKS, WORKERS = ["one", "two"], [4]
 
@@ -44,6 +44,10 @@ def fill():
         write("tune-asha", "two", seed, 0.4, 0.4)
 
 
+def reported(methods, default=None, **which):
+    return report({m: known(m, TASKS, **which) for m in methods}, TASKS, WORKERS, range(30), default)
+
+
 def rows(text):
     """The cells of each table row by their first cell; the first table wins."""
     found = {}
@@ -56,7 +60,7 @@ def rows(text):
 
 def test_means_ranks_and_speed_ups_are_those_done_by_hand(books):
     fill()
-    table = rows(report(["rung-random", "rung-asha", "tune-asha"], TASKS, WORKERS, range(30), None))
+    table = rows(reported(["rung-random", "rung-asha", "tune-asha"]))
     # ends of rung-asha: .1 .2 and .2 .2; of tune-asha: .3 .3 and .4 .4; of random: .6 .6 and .2 .2
     assert table["rung-asha"][3].startswith("0.175 [")
     assert table["tune-asha"][3] == "0.350 [0.350, 0.350]"
@@ -71,7 +75,7 @@ def test_means_ranks_and_speed_ups_are_those_done_by_hand(books):
 
 def test_pairs_are_compared_cell_by_cell(books):
     fill()
-    text = report(["rung-random", "rung-asha", "tune-asha"], TASKS, WORKERS, range(30), "rung-random")
+    text = reported(["rung-random", "rung-asha", "tune-asha"], "rung-random")
     table = rows(text)
     assert table["rung-asha - tune-asha"][4].startswith("-0.175 [")
     assert table["rung-asha - tune-asha"][5] == "100%"
@@ -83,20 +87,27 @@ def test_pairs_are_compared_cell_by_cell(books):
 def test_only_seeds_that_everybody_has_are_compared(books):
     fill()
     write("rung-random", "one", 2, 0.0, 0.0)
-    assert "2 seeds" in report(["rung-random", "tune-asha"], TASKS, WORKERS, range(30), None)
+    assert "2 seeds" in reported(["rung-random", "tune-asha"])
 
 
 def test_results_of_other_code_count_for_nothing_and_whoever_has_no_others_is_named(books):
     fill()
     write("syne-asha", "one", 0, 0.0, 0.0, code="old")
-    text = report(["rung-random", "syne-asha"], TASKS, WORKERS, range(30), None)
-    assert "No runs of today's code: syne-asha." in text
-    assert "nothing to compare yet" in report(["syne-asha"], TASKS, WORKERS, range(30), None)
+    text = reported(["rung-random", "syne-asha"])
+    assert "No runs yet: syne-asha." in text
+    assert "nothing to compare yet" in reported(["syne-asha"])
+
+
+def test_results_of_other_code_can_be_asked_for_and_the_latest_counts(books):
+    for end in (0.3, 0.2):
+        for task in TASKS:
+            write("syne-asha", task, 0, 0.5, end, code="old")
+    assert rows(reported(["syne-asha"], stale=True))["syne-asha"][3] == "0.200 [0.200, 0.200]"
 
 
 def test_plots_are_drawn(books):
     fill()
-    report(["rung-random", "tune-asha"], TASKS, WORKERS, range(30), None)
+    reported(["rung-random", "tune-asha"])
     assert {path.name for path in (books / "plots").iterdir()} == {"regret.png", "tasks.png"}
 
 
