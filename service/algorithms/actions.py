@@ -39,7 +39,7 @@ class Action(Fact):
     kind: ActionKind
     reason: str
     rung: int | None = None
-    """The decision point, from 0; None where no rung was involved. The other numbers belong to it."""
+    """The decision point, from 0; None where no rung was involved: median stopping compares at every epoch."""
     value: float | None = None
     """The trial's metric there; None where it was no finite number."""
     cutoff: float | None = None

@@ -5,13 +5,21 @@ How a spec's section becomes a choice from these tables is in spec.py.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from search_spaces import Space
 from service.algorithms.objective import Objective
-from service.algorithms.options import Option
+from service.algorithms.options import AnyOption, NamesOption, Option
 from service.algorithms.samplers import GridSampler, KdeSampler, RandomSampler, Sampler, TpeSampler
-from service.algorithms.schedulers import Asha, HyperBand, Scheduler, Unscheduled
+from service.algorithms.schedulers import (
+    Asha,
+    AshaPromotion,
+    HyperBand,
+    MedianStopping,
+    Pbt,
+    Scheduler,
+    Unscheduled,
+)
 
 Options = Mapping[str, Any]
 
@@ -22,11 +30,20 @@ class SamplerRow:
 
     description: str
     build: Callable[[Space, Objective, int, Options], Sampler]
-    options: tuple[Option, ...] = ()
+    options: tuple[AnyOption, ...] = ()
     needs_parameters: bool = False
     """Whether it has nothing to model in a space where nothing varies."""
     finite: bool = False
     """Whether it proposes each point of a finite space once."""
+
+
+class Setting(NamedTuple):
+    """What a scheduler is built for. Most need no space and no seed: those that clone do."""
+
+    space: Space
+    objective: Objective
+    seed: int
+    max_epochs: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,8 +51,10 @@ class SchedulerRow:
     """A scheduler that a spec can name."""
 
     description: str
-    build: Callable[[int, Objective, Options], Scheduler]
-    options: tuple[Option, ...] = ()
+    build: Callable[[Setting, Options], Scheduler]
+    options: tuple[AnyOption, ...] = ()
+    clones: bool = False
+    """Whether it ends trials to begin copies of others with configurations of its own."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,6 +76,58 @@ _RUNGS = (
         description="eta: about one in so many trials passes a rung, and rungs lie that factor of epochs apart.",
     ),
     Option(name="min_epochs", default=1, low=1, high=1_000_000, description="Epochs before the first rung, at least."),
+)
+
+_MEDIAN = (
+    Option(
+        name="grace_epochs",
+        default=None,
+        low=1,
+        high=1_000_000,
+        description="Epochs in which nobody is stopped; null: a tenth of the epochs.",
+    ),
+    Option(
+        name="min_trials",
+        default=3,
+        low=1,
+        high=100_000,
+        description="Others that must have reported an epoch before anybody is stopped there.",
+    ),
+)
+
+_PBT = (
+    Option(
+        name="population",
+        default=None,
+        low=2,
+        high=100_000,
+        description="Members that train side by side; null: all trials of the budget. Clones are not counted.",
+    ),
+    Option(
+        name="interval",
+        default=None,
+        low=1,
+        high=1_000_000,
+        description="Epochs from one meeting of the members to the next; null: a tenth of the epochs.",
+    ),
+    Option(
+        name="quantile",
+        default=0.25,
+        low=0.01,
+        high=0.5,
+        description="Share of the members that end at a meeting, and of those that are copied in their place.",
+    ),
+    Option(
+        name="resample_probability",
+        default=0.25,
+        low=0.0,
+        high=1.0,
+        description="How likely a clone's parameter is drawn anew; else a number is multiplied by 0.8 or 1.2.",
+    ),
+    NamesOption(
+        name="keep",
+        description="Parameters that a clone takes over unchanged: those that give the weights their shape.",
+    ),
 )
 
 _KDE = (
@@ -138,17 +209,35 @@ SAMPLERS: dict[str, SamplerRow] = {
 SCHEDULERS: dict[str, SchedulerRow] = {
     "none": SchedulerRow(
         description="Every trial trains to its last epoch.",
-        build=lambda max_epochs, objective, _options: Unscheduled(max_epochs, objective),
+        build=lambda setting, _options: Unscheduled(setting.max_epochs, setting.objective),
     ),
     "asha": SchedulerRow(
         description="Stops a trial that is not in the top 1/eta of its rung so far (stopping variant: nobody pauses).",
-        build=lambda max_epochs, objective, options: Asha(max_epochs=max_epochs, objective=objective, **options),
+        build=lambda setting, options: Asha(setting.max_epochs, setting.objective, **options),
+        options=_RUNGS,
+    ),
+    "asha_promotion": SchedulerRow(
+        description="Pauses trials at rungs and promotes whoever is in the top 1/eta, at once (promotion variant).",
+        build=lambda setting, options: AshaPromotion(setting.max_epochs, setting.objective, **options),
         options=_RUNGS,
     ),
     "hyperband": SchedulerRow(
         description="Brackets of synchronous successive halving, the most aggressive first; trials pause at rungs.",
-        build=lambda max_epochs, objective, options: HyperBand(max_epochs=max_epochs, objective=objective, **options),
+        build=lambda setting, options: HyperBand(setting.max_epochs, setting.objective, **options),
         options=_RUNGS,
+    ),
+    "median": SchedulerRow(
+        description="Stops a trial whose best so far is worse than the median of the others' mean values.",
+        build=lambda setting, options: MedianStopping(setting.max_epochs, setting.objective, **options),
+        options=_MEDIAN,
+    ),
+    "pbt": SchedulerRow(
+        description="Members meet at intervals; the worst end, and altered clones of the best take their places.",
+        build=lambda setting, options: Pbt(
+            setting.max_epochs, setting.objective, space=setting.space, seed=setting.seed, **options
+        ),
+        options=_PBT,
+        clones=True,
     ),
 }
 
@@ -188,6 +277,18 @@ PRESETS: dict[str, Preset] = {
         scheduler="none",
         description="Full trainings, each chosen by a model of those before: for few, expensive trials.",
         paper="Bergstra et al., Algorithms for Hyper-Parameter Optimization, NeurIPS 2011",
+    ),
+    "pbt": Preset(
+        sampler="random",
+        scheduler="pbt",
+        description="One population whose configurations change while it trains: for schedules, on many slots.",
+        paper="Jaderberg et al., Population Based Training of Neural Networks, 2017",
+    ),
+    "median": Preset(
+        sampler="random",
+        scheduler="median",
+        description="Random configurations; those that do worse than half of the others are stopped. No rungs to set.",
+        paper="Golovin et al., Google Vizier: A Service for Black-Box Optimization, KDD 2017, section 3.2.2",
     ),
 }
 

@@ -53,13 +53,40 @@ class Option:
         }
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NamesOption:
+    """A list of parameters that a spec may name; none by default. Whether the space has them is checked in spec.py."""
+
+    name: str
+    description: str
+    default: tuple[str, ...] = ()
+
+    def read(self, raw: Any, path: str) -> tuple[str, ...]:
+        """Return the names of a spec.
+
+        Raises:
+            AlgorithmError: not a list of texts.
+        """
+        if not isinstance(raw, (list, tuple)) or not all(isinstance(name, str) for name in raw):
+            raise AlgorithmError(path, f"got {raw!r}, must be a list of parameter names; leave it out for none")
+        return tuple(raw)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the description that GET /v1/algorithms shows."""
+        return {"name": self.name, "type": "names", "default": list(self.default), "description": self.description}
+
+
+AnyOption = Option | NamesOption
+Value = int | float | tuple[str, ...] | None
+
+
 def read_options(
-    options: Sequence[Option], raw: Mapping[str, Any], path: str, errors: list[AlgorithmError]
-) -> dict[str, int | float | None]:
+    options: Sequence[AnyOption], raw: Mapping[str, Any], path: str, errors: list[AlgorithmError]
+) -> dict[str, Value]:
     """Return a value for every option; append every fault, unknown keys included, to `errors`."""
     known = {option.name: option for option in options}
     errors.extend(AlgorithmError(f"{path}.{name}", unknown(name, known)) for name in raw if name not in known)
-    values: dict[str, int | float | None] = {}
+    values: dict[str, Value] = {}
     for name, option in known.items():
         try:
             values[name] = option.read(raw[name], f"{path}.{name}") if name in raw else option.default

@@ -18,6 +18,7 @@ class OriginKind(StrEnum):
     RANDOM = "random"
     MODEL = "model"
     ENQUEUED = "enqueued"
+    CLONE = "clone"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Self, TypeVar
 
 from search_spaces import Space, SpaceError
-from service.algorithms.catalog import PRESETS, SAMPLERS, SCHEDULERS, SamplerRow, SchedulerRow
+from service.algorithms.catalog import PRESETS, SAMPLERS, SCHEDULERS, SamplerRow, SchedulerRow, Setting
 from service.algorithms.errors import AlgorithmError, AlgorithmErrors
 from service.algorithms.objective import Objective
 from service.algorithms.options import read_options, unknown
@@ -101,13 +101,30 @@ class AlgorithmSpec:
             raise AlgorithmError(path, "got a space in which nothing varies, must have something to model; use random")
         if row.finite:
             self._accepts_grid(space, path)
-        min_epochs = self.scheduler.options.get("min_epochs", 1)
-        if min_epochs > max_epochs:
-            where = path if self.preset is not None else f"{path}.scheduler"
+        where = path if self.preset is not None else f"{path}.scheduler"
+        if SCHEDULERS[self.scheduler.name].clones:
+            self._accepts_clones(space, where)
+        for option, limit in (("min_epochs", max_epochs), ("grace_epochs", max_epochs), ("interval", max_epochs - 1)):
+            epochs = self.scheduler.options.get(option, 0)
+            if (1 if epochs is None else epochs) > limit:
+                bound = "<=" if limit == max_epochs else "<"
+                message = f"got {epochs}, must be {bound} the epochs of a trial ({max_epochs})"
+                raise AlgorithmError(f"{where}.{option}", f"{message}; lower it or raise budget.epochs")
+
+    def _accepts_clones(self, space: Space, where: str) -> None:
+        if SAMPLERS[self.sampler.name].finite:
             raise AlgorithmError(
-                f"{where}.min_epochs",
-                f"got {min_epochs}, must be <= the epochs of a trial ({max_epochs}); lower it or raise budget.epochs",
+                where,
+                f"got {self.sampler.name}, of which each point is to be tried, with a scheduler that ends trials for "
+                "clones off the grid; use the scheduler 'none' or 'asha', or the sampler 'random'",
             )
+        if not space.vector_names:
+            raise AlgorithmError(
+                where, "got a space in which nothing varies, must have something to explore; use random"
+            )
+        for name in self.scheduler.options["keep"]:
+            if name not in space.vector_names:
+                raise AlgorithmError(f"{where}.keep", unknown(name, dict.fromkeys(space.vector_names), "name"))
 
     def _accepts_grid(self, space: Space, path: str) -> None:
         try:
@@ -133,9 +150,10 @@ class AlgorithmSpec:
         """Return a fresh sampler."""
         return SAMPLERS[self.sampler.name].build(space, objective, seed, self.sampler.options)
 
-    def build_scheduler(self, max_epochs: int, objective: Objective) -> Scheduler:
+    def build_scheduler(self, space: Space, objective: Objective, seed: int, max_epochs: int) -> Scheduler:
         """Return a fresh scheduler."""
-        return SCHEDULERS[self.scheduler.name].build(max_epochs, objective, self.scheduler.options)
+        row = SCHEDULERS[self.scheduler.name]
+        return row.build(Setting(space, objective, seed, max_epochs), self.scheduler.options)
 
 
 _RowT = TypeVar("_RowT", SamplerRow, SchedulerRow)

@@ -6,7 +6,7 @@ to a fresh Study by `accept` and `accept_event`, which decide nothing, and goes 
 """
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from search_spaces import Space
@@ -25,6 +25,7 @@ _PHASE_AFTER = {
     ActionKind.STOP: Phase.ENDED,
     ActionKind.COMPLETE: Phase.ENDED,
 }
+_ENDS = (ActionKind.STOP, ActionKind.COMPLETE)
 
 
 class Study:
@@ -45,6 +46,7 @@ class Study:
         max_epochs: int,
         seed: int,
         target: float | None = None,
+        patience: int | None = None,
     ) -> None:
         """Begin a search.
 
@@ -52,10 +54,13 @@ class Study:
             space: what may vary.
             algorithm: sampler and scheduler; `algorithm.accepts(...)` has been asked.
             objective: which metric, which direction, which value of a curve counts.
-            max_trials: how many trials are proposed at most, those enqueued included.
+            max_trials: how many trials are proposed at most, those enqueued included. Clones are not counted.
             max_epochs: the epoch at which a trial is complete.
             seed: at least 0; with a trial's number, the source of every draw.
             target: the search is done once a report is this good or better; None: never.
+            patience: the search is done once so many trials have ended since the best result so far came in, those
+                stopped early and those that failed included; None: never. Running trials finish what they were
+                started or resumed for.
         """
         self.trials = Trials()
         self.objective = objective
@@ -64,16 +69,24 @@ class Study:
         self._max_epochs = max_epochs
         self._seed = seed
         self._target = target
+        self._patience = patience
         self._sampler = algorithm.build_sampler(space, objective, seed)
-        self._scheduler = algorithm.build_scheduler(max_epochs, objective)
+        self._scheduler = algorithm.build_scheduler(space, objective, seed, max_epochs)
         self._queue: deque[Mapping[str, Any]] = deque()
         self._closed: str | None = None
         self._target_reached: str | None = None
+        self._stalled: str | None = None
+        self._best_loss = float("inf")
+        self._num_ended_since_best = 0
 
     # Deciding
 
     def next(self) -> Proposal:
-        """Return what a free slot should run. Promoted trials come first, then enqueued ones, then the sampler's."""
+        """Return what a free slot should run.
+
+        Clones come first, while the trials they copy are where they are; then promoted trials, then enqueued
+        configurations, then the sampler's.
+        """
         proposal = self._propose()
         self.accept(proposal)
         return proposal
@@ -105,16 +118,16 @@ class Study:
         match proposal:
             case Start():
                 self.trials.add(proposal)
-                self._scheduler.accept_start(proposal.trial)
+                self._scheduler.accept_start(proposal)
                 if proposal.origin.kind is OriginKind.ENQUEUED:
                     self._queue.popleft()
             case Resume():
                 self._scheduler.accept_resume(proposal.trial)
-                self.trials[proposal.trial].phase = Phase.RUNNING
+                self.trials.move(proposal.trial, Phase.RUNNING)
             case Wait() | Done():
                 pass
 
-    def accept_event(self, event: Event, actions: Iterable[Action]) -> None:
+    def accept_event(self, event: Event, actions: Collection[Action]) -> None:
         """Take in an event and the actions that followed from it, without deciding anything."""
         self._record(event)
         self._apply(actions)
@@ -167,11 +180,12 @@ class Study:
             case Reported():
                 return self._record_report(event)
             case Failed():
-                self.trials[event.trial].phase = Phase.FAILED
+                self.trials.move(event.trial, Phase.FAILED)
+                self._count_ends(1)
                 rung = self._scheduler.record_failed(event.trial)
                 self._record_rung(event.trial, rung, float("inf"))
             case Cancelled():
-                self.trials[event.trial].phase = Phase.CANCELLED
+                self.trials.move(event.trial, Phase.CANCELLED)
                 self._scheduler.record_cancelled(event.trial)
             case Enqueued():
                 self._queue.append(event.config)
@@ -184,6 +198,9 @@ class Study:
     def _record_report(self, event: Reported) -> int | None:
         loss = self.objective.loss(event.value)
         self.trials[event.trial].report(event.epoch, loss)
+        if loss < self._best_loss:
+            self._best_loss, self._num_ended_since_best = loss, 0
+        self._scheduler.record_report(event.trial, event.epoch, loss)
         rung = self._scheduler.crossed(event.trial, event.epoch)
         if rung is not None:
             self._scheduler.record_result(event.trial, rung, loss)
@@ -202,29 +219,48 @@ class Study:
         if rung is not None:
             self.trials.record_rung(trial, self._scheduler.levels[rung], loss)
 
-    def _apply(self, actions: Iterable[Action]) -> None:
+    def _apply(self, actions: Collection[Action]) -> None:
         for action in actions:
             self._scheduler.apply(action)
-            self.trials[action.trial].phase = _PHASE_AFTER[action.kind]
+            self.trials.move(action.trial, _PHASE_AFTER[action.kind])
+        self._count_ends(_num_ends(actions))
 
     # Decisions
 
     def _propose(self) -> Proposal:
-        over = self._target_reached or self._closed
-        if over is not None:
-            return Done(reason=over)
-        resume = self._scheduler.resume()
-        if resume is not None:
-            return resume
+        if self._over is not None:
+            return Done(reason=self._over)
+        planned = self._scheduler.clone(len(self.trials), self.trials) or self._scheduler.resume()
+        if planned is not None:
+            return planned
         if self._may_start():
             return self._start()
         waits_for = self._scheduler.waits_for()
         if waits_for is not None:
             return Wait(reason=waits_for)
-        return Done(reason=f"its {len(self.trials)} trials are used up")
+        return Done(reason=f"its {self._num_budgeted()} trials are used up")
+
+    @property
+    def _over(self) -> str | None:
+        """Why nothing new begins any more; None if it may."""
+        return self._target_reached or self._closed or self._stalled
+
+    def _stalls(self, num_ending: int) -> str | None:
+        """Return that patience is spent, if it is once so many more trials have ended."""
+        since = self._num_ended_since_best + num_ending
+        if self._patience is None or since < self._patience:
+            return None
+        return f"no better best in {since} trials that ended, patience is {self._patience}"
+
+    def _count_ends(self, num_ended: int) -> None:
+        self._num_ended_since_best += num_ended
+        self._stalled = self._stalled or self._stalls(0)
+
+    def _num_budgeted(self) -> int:
+        return len(self.trials) - self.trials.num_from(OriginKind.CLONE)
 
     def _may_start(self) -> bool:
-        if self._target_reached or self._closed or len(self.trials) >= self._max_trials:
+        if self._over is not None or self._num_budgeted() >= self._max_trials:
             return False
         return bool(self._queue) or not self._sampler.exhausted(self.trials)
 
@@ -239,14 +275,35 @@ class Study:
 
     def _decide(self, event: Event, rung: int | None) -> list[Action]:
         verdicts = [self._verdict(event, rung)] if isinstance(event, Reported) else []
-        if self._target_reached or self._closed:
-            return verdicts + self._stop_paused(self._target_reached or self._closed or "")
+        over = self._over or self._stalls(_num_ends(verdicts))
+        if over is not None:
+            return self._finish(verdicts, over)
         pausing = next((action.trial for action in verdicts if action.kind is ActionKind.PAUSE), None)
         settled = self._scheduler.settle(pausing, self._may_start())
         ends = [action for action in settled if action.trial == pausing and action.kind is ActionKind.STOP]
-        if ends:  # its own report let the barrier fall, and it is out: no need to pause first
-            return ends + [action for action in settled if action.trial != pausing]
-        return verdicts + settled
+        # Where a trial's own report let the barrier fall and it is out, there is no need to pause it first
+        actions = ends + [action for action in settled if action not in ends] if ends else verdicts + settled
+        over = self._stalls(_num_ends(actions))
+        return actions if over is None else self._finish(actions, over)
+
+    def _finish(self, actions: list[Action], reason: str) -> list[Action]:
+        """Return those of the actions that stand although nothing new begins, and stops for all who would wait."""
+        standing = [action for action in actions if action.kind not in (ActionKind.PAUSE, ActionKind.PROMOTE)]
+        waiting = {action.trial: action for action in actions if action.kind is ActionKind.PAUSE}
+        stops = [
+            Action(trial=trial, kind=ActionKind.STOP, reason=reason, rung=pause.rung, value=pause.value)
+            for trial, pause in waiting.items()
+        ]
+        ended = {action.trial for action in standing}
+        return (
+            stops
+            + standing
+            + [
+                Action(trial=record.trial, kind=ActionKind.STOP, reason=reason)
+                for record in self.trials.in_phase(Phase.PAUSED)
+                if record.trial not in ended
+            ]
+        )
 
     def _verdict(self, event: Reported, rung: int | None) -> Action:
         loss = self.objective.loss(event.value)
@@ -259,13 +316,8 @@ class Study:
             return Action(trial=event.trial, kind=ActionKind.COMPLETE, reason=reason, rung=rung, value=value)
         if self._target_reached is not None:
             return Action(trial=event.trial, kind=ActionKind.STOP, reason=self._target_reached, value=value)
-        verdict = self._scheduler.verdict(event.trial, event.epoch, rung)
-        if self._closed is not None and verdict.kind is ActionKind.PAUSE:
-            return Action(trial=event.trial, kind=ActionKind.STOP, reason=self._closed, rung=rung, value=value)
-        return verdict
+        return self._scheduler.verdict(event.trial, event.epoch, rung)
 
-    def _stop_paused(self, reason: str) -> list[Action]:
-        return [
-            Action(trial=record.trial, kind=ActionKind.STOP, reason=reason)
-            for record in self.trials.in_phase(Phase.PAUSED)
-        ]
+
+def _num_ends(actions: Collection[Action]) -> int:
+    return sum(action.kind in _ENDS for action in actions)

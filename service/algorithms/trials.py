@@ -34,7 +34,10 @@ class TrialRecord:
 
     trial: int
     config: Mapping[str, Any]
+    parent: int | None = None
+    """The trial whose weights it began with."""
     phase: Phase = Phase.RUNNING
+    """Changed by `Trials.move` only."""
     last_epoch: int = 0
     last_loss: float = math.inf
     best_epoch: int = 0
@@ -59,6 +62,7 @@ class Trials:
         self._first_with: dict[str, int] = {}
         self._origins: Counter[OriginKind] = Counter()
         self._rungs: defaultdict[int, dict[int, float]] = defaultdict(dict)
+        self._live: dict[Phase, dict[int, TrialRecord]] = {phase: {} for phase in LIVE}
 
     def __len__(self) -> int:
         return len(self._records)
@@ -76,9 +80,19 @@ class Trials:
         """Enter a trial; ValueError where a number was left out or repeated."""
         if start.trial != len(self):
             raise ValueError(f"start.trial: got {start.trial}, must be {len(self)}; replay proposals in order")
-        self._records.append(TrialRecord(trial=start.trial, config=start.config))
+        record = TrialRecord(trial=start.trial, config=start.config, parent=start.parent, last_epoch=start.from_epoch)
+        self._records.append(record)
+        self._live[record.phase][start.trial] = record
         self._first_with.setdefault(_key(start.config), start.trial)
         self._origins[start.origin.kind] += 1
+
+    def move(self, trial: int, phase: Phase) -> None:
+        """Put a trial into a phase."""
+        record = self._records[trial]
+        self._live.get(record.phase, {}).pop(trial, None)
+        record.phase = phase
+        if phase in LIVE:
+            self._live[phase][trial] = record
 
     def num_from(self, kind: OriginKind) -> int:
         """Return how many trials came from one kind of origin."""
@@ -97,7 +111,10 @@ class Trials:
         return self._rungs
 
     def in_phase(self, *phases: Phase) -> list[TrialRecord]:
-        """Return the trials in any of these phases, by number."""
+        """Return the trials in any of these phases, by number; those that live are found without a look at the rest."""
+        if LIVE.issuperset(phases):
+            found = [record for phase in phases for record in self._live[phase].values()]
+            return sorted(found, key=lambda record: record.trial)
         return [record for record in self._records if record.phase in phases]
 
 

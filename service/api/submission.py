@@ -68,7 +68,7 @@ class Submission:
         assert objective.mode is not None
         assert epochs is not None
         read = Objective(metric=objective.metric, mode=objective.mode, scope=objective.scope)
-        return list(self.algorithm.build_scheduler(epochs, read).levels)
+        return list(self.algorithm.build_scheduler(self.space, read, self.spec.seed, epochs).levels)
 
 
 def read_body(body: bytes, content_type: str) -> Any:

@@ -1,15 +1,17 @@
-"""The contract of a scheduler. Which configuration a trial has is no matter of any scheduler.
+"""The contract of a scheduler. Which configuration a trial has is no matter of any scheduler but one that clones.
 
 The methods come in three kinds, so that a search can be replayed from its ledger without deciding anything again:
-`accept_*` and `record_*` take in facts, `apply` takes in a verdict that stands, and `verdict`, `settle` and `resume`
-are pure: they read the state and change nothing. The Study checks that trials exist and live; a scheduler need not.
+`accept_*` and `record_*` take in facts, `apply` takes in a verdict that stands, and `verdict`, `settle`, `resume` and
+`clone` are pure: they read the state and change nothing. The Study checks that trials exist and live; a scheduler need
+not.
 """
 
 from abc import ABC, abstractmethod
 
 from service.algorithms.actions import Action
 from service.algorithms.objective import Objective
-from service.algorithms.proposals import Resume
+from service.algorithms.proposals import Resume, Start
+from service.algorithms.trials import Trials
 
 
 class Scheduler(ABC):
@@ -22,12 +24,16 @@ class Scheduler(ABC):
     # Facts
 
     @abstractmethod
-    def accept_start(self, trial: int) -> None:
+    def accept_start(self, start: Start) -> None:
         """Take in a new trial."""
 
     def accept_resume(self, trial: int) -> None:
         """Take in that a promoted trial runs again."""
         del trial
+
+    def record_report(self, trial: int, epoch: int, loss: float) -> None:
+        """Take in any report, rung or no rung, before `crossed` is asked about it."""
+        del trial, epoch, loss
 
     @abstractmethod
     def crossed(self, trial: int, epoch: int) -> int | None:
@@ -70,7 +76,12 @@ class Scheduler(ABC):
         return []
 
     def resume(self) -> Resume | None:
-        """Return the promoted trial that should run next."""
+        """Return the paused trial that should run next, None if none may go on."""
+        return None
+
+    def clone(self, trial: int, trials: Trials) -> Start | None:
+        """Return the new trial, of this number, that begins as a copy of another; None if none is due."""
+        del trial, trials
         return None
 
     def waits_for(self) -> str | None:

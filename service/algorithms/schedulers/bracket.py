@@ -20,6 +20,8 @@ class Bracket:
     """Members on their way to the rung: running, or promoted and not yet resumed."""
     results: dict[int, float] = field(default_factory=dict)
     """Losses of the members that reached the rung or were lost on the way to it."""
+    paused: set[int] = field(default_factory=set)
+    """Members that wait at the rung."""
 
     @property
     def open(self) -> bool:
@@ -36,16 +38,27 @@ class Bracket:
         self.outstanding.discard(trial)
         self.results[trial] = loss
 
+    def leave(self, trial: int) -> None:
+        """Take a member out that has ended; its result stays."""
+        self.outstanding.discard(trial)
+        self.paused.discard(trial)
+
     def remove(self, trial: int) -> None:
         """Take a member out without a result."""
-        self.outstanding.discard(trial)
+        self.leave(trial)
         self.results.pop(trial, None)
 
     def promote(self, trial: int, from_rung: int) -> None:
         """Move a member to the next rung; the first one moves the bracket."""
         if self.rung == from_rung:
             self.rung, self.results, self.decided = from_rung + 1, {}, True
+        self.paused.discard(trial)
         self.outstanding.add(trial)
+
+    @property
+    def deserted(self) -> bool:
+        """Whether all its members have ended and nobody can join: nothing will happen here any more."""
+        return not self.open and not self.outstanding and not self.paused
 
     def settled(self, may_start: bool) -> bool:
         """Return whether the barrier falls: there are results, no work is outstanding and nobody can join any more.

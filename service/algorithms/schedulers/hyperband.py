@@ -8,7 +8,7 @@ import math
 
 from service.algorithms.actions import Action, ActionKind
 from service.algorithms.objective import Objective
-from service.algorithms.proposals import Resume
+from service.algorithms.proposals import Resume, Start
 from service.algorithms.schedulers.base import Scheduler
 from service.algorithms.schedulers.bracket import Bracket
 from service.algorithms.schedulers.levels import bracket_sizes, num_kept, rung_levels
@@ -21,29 +21,31 @@ class HyperBand(Scheduler):
     that is not finite ranks last and never goes on; its trial is stopped at once.
     """
 
-    def __init__(self, *, max_epochs: int, min_epochs: int, reduction_factor: int, objective: Objective) -> None:
+    def __init__(self, max_epochs: int, objective: Objective, *, min_epochs: int, reduction_factor: int) -> None:
         super().__init__(rung_levels(min_epochs, max_epochs, reduction_factor), objective)
         self._reduction_factor = reduction_factor
         self._sizes = bracket_sizes(len(self.levels), reduction_factor)
-        self._brackets: list[Bracket] = []
+        self._num_brackets = 0
+        self._newest: Bracket | None = None
+        self._undecided: dict[int, Bracket] = {}
         self._bracket_of: dict[int, Bracket] = {}
-        self._paused: set[int] = set()
         self._promoted: dict[int, str] = {}
 
     # Facts
 
-    def accept_start(self, trial: int) -> None:
+    def accept_start(self, start: Start) -> None:
         """Let the trial join the open bracket, or open the next one."""
-        if not (self._brackets and self._brackets[-1].open):
-            self._brackets.append(self._next_bracket())
-        bracket = self._brackets[-1]
-        bracket.join(trial)
-        self._bracket_of[trial] = bracket
+        if self._newest is None or not self._newest.open:
+            self._newest = self._next_bracket()
+            self._num_brackets += 1
+            if self._newest.rung < len(self.levels) - 1:
+                self._undecided[self._newest.index] = self._newest
+        self._newest.join(start.trial)
+        self._bracket_of[start.trial] = self._newest
 
     def accept_resume(self, trial: int) -> None:
         """Take the trial off the list of those promoted."""
         del self._promoted[trial]
-        self._paused.discard(trial)
 
     def crossed(self, trial: int, epoch: int) -> int | None:
         """Return the rung of the trial's bracket once its epoch is reached."""
@@ -60,31 +62,36 @@ class HyperBand(Scheduler):
         bracket = self._bracket_of[trial]
         on_its_way = trial in bracket.outstanding
         bracket.record(trial, math.inf)
-        self._leave(trial)
+        bracket.leave(trial)
+        self._promoted.pop(trial, None)
+        self._forget_if_over(bracket)
         return bracket.rung if on_its_way else None
 
     def record_cancelled(self, trial: int) -> None:
         """Take the trial out of its bracket, with its result."""
-        self._bracket_of[trial].remove(trial)
-        self._leave(trial)
+        bracket = self._bracket_of[trial]
+        bracket.remove(trial)
+        self._promoted.pop(trial, None)
+        self._forget_if_over(bracket)
 
     def apply(self, action: Action) -> None:
         """Pause, promote or end a trial."""
         bracket = self._bracket_of[action.trial]
         if action.kind is ActionKind.PAUSE:
-            self._paused.add(action.trial)
+            bracket.paused.add(action.trial)
         elif action.kind is ActionKind.PROMOTE:
             bracket.promote(action.trial, self._bracket_rung(action))
             self._promoted[action.trial] = action.reason
         elif action.kind in (ActionKind.STOP, ActionKind.COMPLETE):
-            bracket.outstanding.discard(action.trial)
-            self._leave(action.trial)
+            bracket.leave(action.trial)
+            self._promoted.pop(action.trial, None)
+        self._forget_if_over(bracket)
 
     # Decisions
 
     def start_epochs(self) -> int:
         """Return the epochs of the first rung of the bracket that the next trial joins."""
-        bracket = self._brackets[-1] if self._brackets and self._brackets[-1].open else self._next_bracket()
+        bracket = self._newest if self._newest is not None and self._newest.open else self._next_bracket()
         return self.levels[bracket.rung]
 
     def verdict(self, trial: int, epoch: int, rung: int | None) -> Action:
@@ -101,13 +108,11 @@ class HyperBand(Scheduler):
 
     def settle(self, pausing: int | None, may_start: bool) -> list[Action]:
         """Promote the best share and stop the rest of every bracket whose barrier falls."""
-        top = len(self.levels) - 1
-        waiting = self._paused if pausing is None else self._paused | {pausing}
         return [
             action
-            for bracket in self._brackets
-            if bracket.rung < top and bracket.settled(may_start)
-            for action in self._halve(bracket, waiting)
+            for bracket in self._undecided.values()
+            if bracket.settled(may_start)
+            for action in self._halve(bracket, pausing)
         ]
 
     def resume(self) -> Resume | None:
@@ -118,21 +123,20 @@ class HyperBand(Scheduler):
 
     def waits_for(self) -> str | None:
         """Return which bracket waits for how many trials."""
-        top = len(self.levels) - 1
-        for bracket in self._brackets:
-            if bracket.outstanding and bracket.rung < top:
+        for bracket in self._undecided.values():
+            if bracket.outstanding:
                 num = len(bracket.outstanding)
                 return f"bracket {bracket.index} waits at {self.at(bracket.rung)} for {num} trial{'s'[: num > 1]}"
         return None
 
-    def _halve(self, bracket: Bracket, waiting: set[int]) -> list[Action]:
+    def _halve(self, bracket: Bracket, pausing: int | None) -> list[Action]:
         ranking = bracket.ranking()
         kept = num_kept(len(ranking), self._reduction_factor)
         cutoff = bracket.results[ranking[kept - 1]]
         promotions: list[Action] = []
         stops: list[Action] = []
         for rank, trial in enumerate(ranking, start=1):
-            if trial not in waiting:
+            if trial != pausing and trial not in bracket.paused:
                 continue
             goes_on = rank <= kept
             loss = bracket.results[trial]
@@ -154,13 +158,12 @@ class HyperBand(Scheduler):
         return promotions + stops
 
     def _next_bracket(self) -> Bracket:
-        index = len(self._brackets)
-        position = index % len(self._sizes)
-        return Bracket(index=index, planned=self._sizes[position], rung=position)
+        position = self._num_brackets % len(self._sizes)
+        return Bracket(index=self._num_brackets, planned=self._sizes[position], rung=position)
 
-    def _leave(self, trial: int) -> None:
-        self._paused.discard(trial)
-        self._promoted.pop(trial, None)
+    def _forget_if_over(self, bracket: Bracket) -> None:
+        if bracket.deserted or bracket.rung == len(self.levels) - 1:
+            self._undecided.pop(bracket.index, None)
 
     @staticmethod
     def _bracket_rung(action: Action) -> int:

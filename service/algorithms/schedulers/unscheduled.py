@@ -2,6 +2,7 @@
 
 from service.algorithms.actions import Action, ActionKind
 from service.algorithms.objective import Objective
+from service.algorithms.proposals import Start
 from service.algorithms.schedulers.base import Scheduler
 
 
@@ -11,7 +12,7 @@ class Unscheduled(Scheduler):
     def __init__(self, max_epochs: int, objective: Objective) -> None:
         super().__init__((max_epochs,), objective)
 
-    def accept_start(self, trial: int) -> None:
+    def accept_start(self, start: Start) -> None:
         """Keep nothing: no trial depends on another."""
 
     def crossed(self, trial: int, epoch: int) -> int | None:

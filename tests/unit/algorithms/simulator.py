@@ -120,7 +120,7 @@ class Simulation:
             match proposal:
                 case Start():
                     self.starts.append(proposal)
-                    self._running[proposal.trial] = (0, proposal.epochs)
+                    self._running[proposal.trial] = (proposal.from_epoch, proposal.epochs)
                 case Resume():
                     self._running[proposal.trial] = (self._paused.pop(proposal.trial), proposal.epochs)
                 case _:

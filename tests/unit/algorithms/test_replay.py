@@ -22,6 +22,13 @@ PRESETS = [
     {"name": "tpe", "startup_trials": 3, "candidates": 4},
     {"sampler": {"name": "tpe", "startup_trials": 3, "candidates": 4}, "scheduler": {"name": "hyperband"}},
     {"sampler": {"name": "grid"}, "scheduler": {"name": "hyperband"}},
+    {"scheduler": {"name": "asha_promotion"}},
+    {"sampler": {"name": "kde", "candidates": 2}, "scheduler": {"name": "asha_promotion", "reduction_factor": 2}},
+    {"sampler": {"name": "grid"}, "scheduler": {"name": "asha_promotion", "reduction_factor": 2}},
+    {"name": "median", "min_trials": 1},
+    {"sampler": {"name": "tpe", "startup_trials": 3, "candidates": 4}, "scheduler": {"name": "median"}},
+    {"name": "pbt"},
+    {"name": "pbt", "population": 3, "interval": 2, "quantile": 0.5, "keep": ["width"]},
 ]
 
 
@@ -36,9 +43,10 @@ def histories(draw):
     noise = draw(st.integers(0, 3))
     sizes = {
         "max_trials": draw(st.integers(1, 24)),
-        "max_epochs": draw(st.sampled_from([1, 4, 9])),
+        "max_epochs": draw(st.sampled_from([2, 4, 9])),
         "seed": draw(st.integers(0, 2**32)),
         "target": draw(st.sampled_from([None, None, 0.4])),
+        "patience": draw(st.sampled_from([None, None, 3])),
     }
 
     def fresh() -> Study:

@@ -88,7 +88,7 @@ def test_the_default_of_every_option_is_allowed():
 
 def test_the_catalog_describes_every_preset_and_option():
     rows = catalog()
-    assert [row["name"] for row in rows] == ["grid", "random", "asha", "hyperband", "bohb", "tpe"]
+    assert [row["name"] for row in rows] == ["grid", "random", "asha", "hyperband", "bohb", "tpe", "pbt", "median"]
     assert all(row["description"] and all(option["description"] for option in row["options"]) for row in rows)
 
 
@@ -118,6 +118,45 @@ def test_a_first_rung_beyond_the_last_epoch_is_refused_where_it_was_written():
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_preset_accepts_a_finite_space(name):
     AlgorithmSpec.parse({"name": name}).accepts(FINITE, 9)
+
+
+@pytest.mark.parametrize(
+    ("raw", "path"),
+    [
+        ({"name": "pbt", "interval": 9}, "algorithm.interval"),
+        ({"name": "median", "grace_epochs": 10}, "algorithm.grace_epochs"),
+        ({"scheduler": {"name": "asha_promotion", "min_epochs": 10}}, "algorithm.scheduler.min_epochs"),
+    ],
+)
+def test_epochs_that_no_trial_has_are_refused_where_they_were_written(raw, path):
+    error = refusal(raw, SPACE)
+    assert error.path == path
+    assert "raise budget.epochs" in error.message
+
+
+def test_members_of_a_single_epoch_never_meet():
+    assert refusal({"name": "pbt"}, SPACE, max_epochs=1).path == "algorithm.interval"
+
+
+def test_clones_would_leave_the_grid():
+    error = refusal({"sampler": {"name": "grid"}, "scheduler": {"name": "pbt"}}, FINITE)
+    assert error.path == "algorithm.scheduler"
+    assert "use the scheduler 'none' or 'asha', or the sampler 'random'" in error.message
+
+
+def test_clones_of_the_only_configuration_are_refused():
+    assert "use random" in refusal({"name": "pbt"}, Space.parse({})).message
+
+
+def test_a_parameter_to_keep_that_the_space_has_not_is_told_the_nearest_one():
+    assert AlgorithmSpec.parse({"name": "pbt", "keep": ["width"]}).accepts(SPACE, 9) is None
+    error = refusal({"name": "pbt", "keep": ["widht"]}, SPACE)
+    assert (error.path, "did you mean 'width'?" in error.message) == ("algorithm.keep", True)
+
+
+@pytest.mark.parametrize("value", ["width", [1], None, {"width": 1}])
+def test_parameters_to_keep_are_a_list_of_names(value):
+    assert set(faults({"name": "pbt", "keep": value})) == {"algorithm.keep"}
 
 
 def test_a_grid_has_as_many_trials_as_points_or_fewer_if_asked():
