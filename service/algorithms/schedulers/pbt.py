@@ -8,6 +8,8 @@ has one population.
 """
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 from search_spaces import Space
 from service.algorithms.actions import Action, ActionKind
@@ -18,6 +20,8 @@ from service.algorithms.schedulers.explore import Explorer
 from service.algorithms.schedulers.population import Population
 from service.algorithms.seeds import draw_seed
 from service.algorithms.trials import Trials
+
+_MAX_DRAWS = 10
 
 
 class Pbt(Scheduler):
@@ -146,7 +150,7 @@ class Pbt(Scheduler):
         vacancy = population.vacancies[0]
         parent = vacancy.donors[draw_seed(self._seed, trial, 0) % len(vacancy.donors)]
         epoch = trials[parent].last_epoch
-        config, changes = self._explorer.explore(trials[parent].config, draw_seed(self._seed, trial, 1))
+        config, changes = self._explore(trial, trials[parent].config, trials)
         text = f"clone of trial {parent} at epoch {epoch}, {', '.join(changes) or 'unchanged'}"
         data = {"parent": parent, "epoch": epoch, "replaces": vacancy.replaces, "changes": changes}
         return Start(
@@ -166,6 +170,14 @@ class Pbt(Scheduler):
                 where = self.at(population.rung)
                 return f"population {population.index} waits at {where} for {num} trial{'s'[: num > 1]}"
         return None
+
+    def _explore(self, trial: int, config: Mapping[str, Any], trials: Trials) -> tuple[dict[str, Any], list[str]]:
+        """Return a configuration that no trial had, if a few draws find one: twins would train alike."""
+        for redraw in range(1, _MAX_DRAWS + 1):
+            found = self._explorer.explore(config, draw_seed(self._seed, trial, redraw))
+            if trials.first_with(found[0]) is None:
+                break
+        return found
 
     def _open_population(self) -> Population:
         if self._newest is None or not self._newest.open:

@@ -160,3 +160,43 @@ def test_no_scheduler_trains_every_trial_to_its_last_epoch():
     run = Simulation(study(RANDOM, max_trials=5), curve=lambda *_: float("nan")).run()
     assert run.epochs == 5 * 9
     assert all(isinstance(start, Start) and start.epochs == 9 for start in run.starts)
+
+
+def test_patience_ends_the_search_once_so_many_trials_ended_without_a_better_best():
+    searched = study({"name": "asha"}, max_trials=100, patience=3)
+    for _ in range(6):
+        searched.next()
+    report(searched, 0, 1, 0.1)
+    kinds = [report(searched, trial, 1, 0.5)[0].kind for trial in (1, 2)]
+    assert kinds == [ActionKind.STOP] * 2
+    assert isinstance(searched.next(), Start)
+    searched.tell(Failed(trial=3, reason="boom"))
+    assert searched.next() == Done(reason="no better best in 3 trials that ended, patience is 3")
+    assert report(searched, 0, 9, 0.05)[0].kind is ActionKind.COMPLETE, "running trials finish"
+    assert isinstance(searched.next(), Done), "and change nothing any more"
+
+
+def test_a_better_best_of_any_trial_begins_patience_anew_and_a_cancelled_one_does_not_count():
+    searched = study({"name": "asha"}, max_trials=100, patience=2)
+    for _ in range(8):
+        searched.next()
+    report(searched, 0, 1, 0.1)
+    report(searched, 1, 1, 0.5)
+    report(searched, 0, 2, 0.05)
+    report(searched, 2, 1, 0.5)
+    searched.tell(Cancelled(trial=3))
+    assert isinstance(searched.next(), Start)
+    report(searched, 4, 1, 0.5)
+    assert isinstance(searched.next(), Done)
+
+
+def test_patience_that_is_spent_stops_those_who_wait_in_the_same_moment():
+    searched = study({"name": "hyperband"}, max_trials=9, patience=6)
+    for _ in range(9):
+        searched.next()
+    for trial in range(8):
+        report(searched, trial, 1, trial / 10)
+    actions = report(searched, 8, 1, 0.9)
+    assert {action.kind for action in actions} == {ActionKind.STOP}
+    assert sorted(action.trial for action in actions) == list(range(9))
+    assert isinstance(searched.next(), Done)
