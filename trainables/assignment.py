@@ -29,6 +29,7 @@ class Assignment:
         gpus_per_worker: GPUs of each rank: 0 for none, a fraction to share one.
         directory: Absolute path of this attempt's checkpoint folder; it need not exist.
         resume_from: Absolute path of the checkpoint to go on from, or None to begin at epoch 0.
+        is_clone: Whether `resume_from` is another trial's: its weights are taken over, its configuration is not.
         every_epochs: A checkpoint is due at each multiple of this epoch number; at least 1.
         metric: Name of the objective's metric.
         mode: Whether lower ("min") or higher ("max") is better.
@@ -55,6 +56,7 @@ class Assignment:
     mode: Literal["min", "max"]
     scope: Literal["best", "last"]
     best_loss_so_far: float | None
+    is_clone: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-able dictionary; `from_dict` gives the assignment back."""

@@ -29,6 +29,7 @@ from torch.utils.data import DataLoader
 
 from trainables.assignment import Assignment
 from trainables.checkpoint import WEIGHTS, Checkpoint, FileEntry, read, seal, training_name
+from trainables.inheritance import inherit
 from trainables.loop import (
     Stopwatch,
     batch_size,
@@ -265,6 +266,12 @@ class Rank:
     def _resume(self, training: _Training, checkpoint: Checkpoint) -> None:
         load_weights(training.model, checkpoint.weights, checkpoint.manifest["aliases"])
         shared = _load_state(checkpoint.training(0))
+        if training.assignment.is_clone:
+            inherit(training.optimizer, training.schedule, shared)
+            training.resumed_from = checkpoint.record
+            training.epoch = checkpoint.record.epoch
+            seed_everything(derived_seed(training.assignment.seed, "rank", training.epoch, self._rank))
+            return
         training.optimizer.load_state_dict(shared["optimizer"])
         if training.schedule is not None:
             training.schedule.load_state_dict(shared["schedule"])

@@ -36,6 +36,8 @@ class TrialRecord:
     config: Mapping[str, Any]
     parent: int | None = None
     """The trial whose weights it began with."""
+    from_epoch: int = 0
+    """The epoch at which it was cloned."""
     phase: Phase = Phase.RUNNING
     """Changed by `Trials.move` only."""
     last_epoch: int = 0
@@ -80,7 +82,13 @@ class Trials:
         """Enter a trial; ValueError where a number was left out or repeated."""
         if start.trial != len(self):
             raise ValueError(f"start.trial: got {start.trial}, must be {len(self)}; replay proposals in order")
-        record = TrialRecord(trial=start.trial, config=start.config, parent=start.parent, last_epoch=start.from_epoch)
+        record = TrialRecord(
+            trial=start.trial,
+            config=start.config,
+            parent=start.parent,
+            from_epoch=start.from_epoch,
+            last_epoch=start.from_epoch,
+        )
         self._records.append(record)
         self._live[record.phase][start.trial] = record
         self._first_with.setdefault(_key(start.config), start.trial)

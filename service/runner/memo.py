@@ -25,6 +25,8 @@ class TrialMemo:
         faults: of these, ended by a fault of the gang.
         best_loss: lowest loss so far, None before the first finite one.
         checkpoint: folder of the newest committed checkpoint and its epoch.
+        parent: the trial that it is a clone of.
+        from_epoch: the parent's epoch at which it was cloned.
     """
 
     config: dict[str, Any]
@@ -33,6 +35,8 @@ class TrialMemo:
     faults: int = 0
     best_loss: float | None = None
     checkpoint: tuple[Path, int] | None = None
+    parent: int | None = None
+    from_epoch: int = 0
 
 
 @dataclass(kw_only=True, slots=True)
@@ -41,17 +45,26 @@ class Live:
 
     Attributes:
         attempt: number of the attempt.
+        start_epoch: epoch of the checkpoint that it begins with, 0 for none.
         begun: whether the gang has taken it up, so that the ledger has a row of the attempt.
         leaving: the attempt has ended; only the gang has not let go yet.
     """
 
     attempt: int
+    start_epoch: int = 0
     begun: bool = False
     leaving: bool = False
 
 
 def assignment_of(
-    search: Search, spec: SearchSpec, number: int, memo: TrialMemo, *, lease_epoch: int, directory: Path
+    search: Search,
+    spec: SearchSpec,
+    number: int,
+    memo: TrialMemo,
+    *,
+    lease_epoch: int,
+    directory: Path,
+    inherited: Path | None,
 ) -> Assignment:
     """The next attempt of a trial, for a gang.
 
@@ -62,7 +75,10 @@ def assignment_of(
         memo: what is known of the trial.
         lease_epoch: of the runner's lease.
         directory: where the attempt's checkpoints go.
+        inherited: its parent's checkpoint, for a clone that has none of its own yet.
     """
+    own = memo.checkpoint[0] if memo.checkpoint else None
+    start = own or inherited
     assert spec.budget.epochs is not None
     assert spec.objective.metric is not None
     assert spec.objective.mode is not None
@@ -80,7 +96,8 @@ def assignment_of(
         cpus_per_worker=spec.resources.cpus_per_worker,
         gpus_per_worker=spec.resources.gpus_per_worker,
         directory=str(directory),
-        resume_from=str(memo.checkpoint[0]) if memo.checkpoint else None,
+        resume_from=str(start) if start else None,
+        is_clone=own is None and inherited is not None,
         every_epochs=spec.checkpoints.every_epochs,
         metric=spec.objective.metric,
         mode=spec.objective.mode,

@@ -88,6 +88,7 @@ def study_of(spec: SearchSpec, history: list[Recorded]) -> Study:
         max_epochs=spec.budget.epochs,
         seed=spec.seed,
         target=spec.budget.target,
+        patience=spec.budget.patience,
     )
     for recorded in history:
         if recorded.kind == "proposal":
@@ -109,7 +110,14 @@ def _close_lost_attempts(run: Run, unfinished: list[Trial]) -> None:
 
 
 def _memo(run: Run, trial: Trial) -> TrialMemo:
-    memo = TrialMemo(config=dict(trial.config), epoch=trial.epoch, attempts=trial.attempts)
+    record = run.study.trials[trial.number]
+    memo = TrialMemo(
+        config=dict(trial.config),
+        epoch=max(trial.epoch, record.from_epoch),
+        attempts=trial.attempts,
+        parent=record.parent,
+        from_epoch=record.from_epoch,
+    )
     memo.faults = sum(a.outcome == "crashed" for a in run.ledger.attempts(run.search.id, trial.number))
     if trial.value is not None:
         memo.best_loss = run.study.objective.loss(trial.value)

@@ -12,22 +12,36 @@ from service.models import Checkpoint
 log = logging.getLogger(__name__)
 
 
-def superfluous(checkpoints: Sequence[Checkpoint], best_epoch: int | None, keep: str) -> list[Checkpoint]:
+def superfluous(
+    checkpoints: Sequence[Checkpoint], best_epoch: int | None, keep: str, cloned_at: Iterable[int] = ()
+) -> list[Checkpoint]:
     """The checkpoints of one trial that may go.
 
     Args:
         checkpoints: the live ones of one trial.
         best_epoch: epoch of its best value, None if it has none.
         keep: `best+last`, or `all`.
+        cloned_at: epochs at which clones were made of it that have no checkpoint of their own yet.
 
     Returns:
-        All but the newest, which a new attempt starts from, and the newest one of the best epoch.
+        All but the newest, which a new attempt starts from, the newest one of the best epoch, and those that clones
+        begin with.
     """
     if keep == "all" or not checkpoints:
         return []
     newest = max(checkpoints, key=_age)
     best = max((c for c in checkpoints if c.epoch == best_epoch), key=_age, default=newest)
-    return [checkpoint for checkpoint in checkpoints if checkpoint not in (newest, best)]
+    kept = [newest, best, *(inherited(checkpoints, epoch) for epoch in cloned_at)]
+    return [checkpoint for checkpoint in checkpoints if checkpoint not in kept]
+
+
+def inherited(checkpoints: Iterable[Checkpoint], from_epoch: int) -> Checkpoint | None:
+    """The checkpoint of a parent that its clone begins with.
+
+    Returns:
+        The newest one of `from_epoch`; where that was never written, the nearest before it; None if there is none.
+    """
+    return max((c for c in checkpoints if c.epoch <= from_epoch), key=lambda c: (c.epoch, c.attempt), default=None)
 
 
 def remove(folders: Iterable[Path]) -> None:

@@ -18,7 +18,7 @@ from typing import TypeVar
 
 from service.algorithms import Action, ActionKind, Closed, Event, Failed, Reported, Resume, Start, Study
 from service.errors import LedgerUnavailable
-from service.models import Lease, Search
+from service.models import Checkpoint, Lease, Search
 from service.runner import retention
 from service.runner.memo import Live, TrialMemo, assignment_of
 from service.runner.paths import SearchPaths
@@ -95,16 +95,33 @@ class Run:
         if number is None:
             return None
         memo = self.memos[number]
-        self.live[number] = Live(attempt=memo.attempts + 1)
-        return self._assignment(number, memo)
+        inherited = self._inherited(memo)
+        start_epoch = memo.checkpoint[1] if memo.checkpoint else inherited.epoch if inherited else 0
+        self.live[number] = Live(attempt=memo.attempts + 1, start_epoch=start_epoch)
+        return assignment_of(
+            self.search,
+            self.spec,
+            number,
+            memo,
+            lease_epoch=self.lease.epoch,
+            directory=self.paths.attempt(number, memo.attempts + 1, self.lease.epoch),
+            inherited=self.paths.absolute(inherited.path) if inherited else None,
+        )
 
     def begun(self, trial: int) -> None:
         """A gang has taken the trial up."""
         live, memo = self.live[trial], self.memos[trial]
         if live.begun or live.leaving:
             return
-        start_epoch = memo.checkpoint[1] if memo.checkpoint else 0
-        self._commit(lambda w: w.begin_attempt(self.search.id, trial, start_epoch))
+
+        def verbs(w: Writer) -> None:
+            w.begin_attempt(self.search.id, trial, live.start_epoch)
+            if live.start_epoch < memo.from_epoch:
+                lost = f"trial {memo.parent} has no checkpoint of epoch {memo.from_epoch} for its clone"
+                message = {"message": f"{lost}: it begins at epoch {live.start_epoch} and catches up untold"}
+                w.event(self.search.id, EventKind.WARNING, message, trial=trial, attempt=live.attempt)
+
+        self._commit(verbs)
         live.begun = True
         memo.attempts = live.attempt
 
@@ -224,7 +241,21 @@ class Run:
     # How it goes on
 
     def _take_ready(self) -> int | None:
-        return self.ready.take(busy=self.live.__contains__)
+        return self.ready.take(busy=self._is_busy)
+
+    def _is_busy(self, trial: int) -> bool:
+        """Whether a gang still has the trial, or still writes the checkpoint that it is to begin with."""
+        memo = self.memos[trial]
+        if trial in self.live or memo.parent is None or memo.checkpoint is not None:
+            return trial in self.live
+        parent, inherited = self.live.get(memo.parent), self._inherited(memo)
+        return parent is not None and parent.leaving and (inherited is None or inherited.epoch < memo.from_epoch)
+
+    def _inherited(self, memo: TrialMemo) -> Checkpoint | None:
+        """The checkpoint that a clone begins with until it has one of its own."""
+        if memo.parent is None or memo.checkpoint is not None:
+            return None
+        return retention.inherited(self.ledger.checkpoints(self.search.id, memo.parent), memo.from_epoch)
 
     def _propose(self) -> bool:
         """Makes the Study's next proposal durable; False if there is none. Ends a search that is done."""
@@ -239,7 +270,12 @@ class Run:
                     proposal=proposal.to_dict(),
                 )
             )
-            self.memos[proposal.trial] = TrialMemo(config=dict(proposal.config))
+            self.memos[proposal.trial] = TrialMemo(
+                config=dict(proposal.config),
+                epoch=proposal.from_epoch,
+                parent=proposal.parent,
+                from_epoch=proposal.from_epoch,
+            )
         elif isinstance(proposal, Resume):
             self._commit(lambda w: w.resume(self.search.id, proposal.trial, proposal.to_dict(), proposal.reason))
         else:
@@ -351,12 +387,23 @@ class Run:
             bytes=record.bytes,
             manifest_sha256=record.manifest_sha256,
         )
-        gone = retention.superfluous(
-            w.checkpoints(self.search.id, trial), w.best_epoch(self.search.id, trial), self.spec.checkpoints.keep
-        )
+        memo = self.memos.get(trial)
+        gone = self._superfluous(w, trial, has_own=trial)
+        if memo is not None and memo.parent is not None and memo.checkpoint is None:
+            gone += self._superfluous(w, memo.parent, has_own=trial)
         for checkpoint in gone:
-            w.forget_checkpoint(self.search.id, trial, checkpoint.attempt, checkpoint.epoch)
+            w.forget_checkpoint(self.search.id, checkpoint.trial, checkpoint.attempt, checkpoint.epoch)
         return [self.paths.absolute(checkpoint.path) for checkpoint in gone]
+
+    def _superfluous(self, w: Writer, trial: int, *, has_own: int) -> list[Checkpoint]:
+        """Checkpoints of a trial that may go; the clone `has_own` has one of its own by now."""
+        needy = [
+            memo.from_epoch
+            for number, memo in self.memos.items()
+            if memo.parent == trial and memo.checkpoint is None and number != has_own
+        ]
+        there, best = w.checkpoints(self.search.id, trial), w.best_epoch(self.search.id, trial)
+        return retention.superfluous(there, best, self.spec.checkpoints.keep, needy)
 
     def _remember(self, memo: TrialMemo, result: EpochResult, value: float | None) -> None:
         memo.epoch = max(memo.epoch, result.epoch)
@@ -365,10 +412,6 @@ class Run:
             memo.best_loss = loss
         if result.checkpoint is not None:
             memo.checkpoint = (Path(result.checkpoint.path), result.checkpoint.epoch)
-
-    def _assignment(self, number: int, memo: TrialMemo) -> Assignment:
-        directory = self.paths.attempt(number, memo.attempts + 1, self.lease.epoch)
-        return assignment_of(self.search, self.spec, number, memo, lease_epoch=self.lease.epoch, directory=directory)
 
     def _holding(self) -> int:
         return sum(not live.leaving for live in self.live.values())

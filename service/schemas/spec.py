@@ -51,6 +51,12 @@ class Budget(Strict):
         description="Wall-clock seconds after the first start; then no new trial starts and running ones finish.",
     )
     target: float | None = Field(None, description="Value of the objective at which the search is content and ends.")
+    patience: int | None = Field(
+        None,
+        ge=1,
+        le=100_000,
+        description="The search ends once so many trials ended, early or not, since its best result came in; null: never.",
+    )
     failures: int = Field(10, ge=0, description="Failed trials that are borne; one more fails the search.")
 
 

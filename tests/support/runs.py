@@ -45,7 +45,7 @@ class Searches:
         """A search that is admitted; returns its id. Its trainable is `digits_mlp` unless `path` says otherwise."""
         path = spec.pop("path", "trainables.digits_mlp:DigitsMlp")
         space = Space.parse(spec.pop("space", GRID if algorithm == "grid" else SPACE))
-        parsed = AlgorithmSpec.parse({"name": algorithm})
+        parsed = AlgorithmSpec.parse(spec.pop("section", {"name": algorithm}))
         budget = {"trials": parsed.num_trials(space, trials, trials), "epochs": epochs, **spec.pop("budget", {})}
         objective = {**DigitsMlp.objective, **spec.pop("objective", {})}
         resolved = SearchSpec.model_validate(

@@ -96,6 +96,19 @@ def test_a_resumed_rank_has_bit_identical_weights(tmp_path):
     assert same(weights(whole), weights(resumed))
 
 
+def test_a_clone_has_its_parents_weights_and_its_own_configuration(tmp_path):
+    parent = a_lone_rank(an_assignment(tmp_path, CONFIG))
+    measures = parent.run_epoch()
+    record = save(tmp_path, an_assignment(tmp_path, CONFIG), 1, measures, lambda aside: [parent.save(aside)])
+    own = an_assignment(tmp_path, {**CONFIG, "lr": 0.5}, trial=7, seed=8, resume_from=record.path, is_clone=True)
+    clone = a_lone_rank(own)
+    assert same(weights(parent), weights(clone))
+    assert clone.run_epoch().epoch == 2
+    resumed = a_lone_rank(an_assignment(tmp_path, CONFIG, resume_from=record.path))
+    resumed.run_epoch()
+    assert not same(weights(resumed), weights(clone))
+
+
 def test_two_resumed_ranks_have_bit_identical_weights(pair, tmp_path):
     assignment = an_assignment(tmp_path, CONFIG, workers=2)
     pair.assign(assignment)
