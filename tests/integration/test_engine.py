@@ -172,3 +172,27 @@ def test_a_trial_that_raises_on_one_rank_only_fails_alone_and_the_others_go_on(s
     assert by_fail["train"].state is TrialState.FAILED
     assert "this was asked for" in by_fail["train"].state_reason
     assert by_fail["nothing"].state is TrialState.COMPLETED
+
+
+def test_clones_train_on_with_their_parents_weights_and_their_own_configuration(searches):
+    # Given a population whose members must not change the shape of their weights
+    section = {"name": "pbt", "interval": 2, "keep": ["hidden"]}
+    search = searches.submit("pbt", trials=4, epochs=8, section=section, checkpoints={"every_epochs": 3})
+    with Stepping(searches.run(search, slots=2)) as stepping:
+        stepping.to_the_end()
+    ledger = searches.ledger
+    verdict = judge(ledger, search)
+    assert (verdict.faults, verdict.trials, verdict.pids) == ([], 4 + 3, 2)
+    assert ledger.counts(search)[TrialState.FAILED] == 0
+    configs = {trial.number: trial.config for trial in ledger.trials(search)}
+    losses = {(report.trial, report.epoch): report.value for report in ledger.reports(search)}
+    for clone in ledger.trials(search)[4:]:
+        parent, epoch = clone.origin["data"]["parent"], clone.origin["data"]["epoch"]
+        assert ledger.attempts(search, clone.number)[0].start_epoch == epoch
+        assert configs[clone.number] != configs[parent]
+        assert configs[clone.number]["hidden"] == configs[parent]["hidden"]
+        # Then it goes on about where its parent was, and not where a new trial begins
+        begins = min(losses[number, 1] for number in range(4))
+        assert abs(losses[clone.number, epoch + 1] - losses[parent, epoch]) < abs(
+            losses[clone.number, epoch + 1] - begins
+        )
