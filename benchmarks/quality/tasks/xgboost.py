@@ -2,6 +2,8 @@
 
 Binder et al., Collecting Empirical Data About Hyperparameters for Data Driven AutoML, 2020 (rbv2). Epoch e of 27 stands
 for the share e/27 of the training data; an epoch costs what the larger share takes longer. The metric is the accuracy.
+Times are heavy-tailed: of a hundred configurations five cost forty times the median or more, and hold their worker to
+the end of a run. That is so for everybody, and a reason for many seeds.
 """
 
 from __future__ import annotations
