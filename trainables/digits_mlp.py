@@ -44,6 +44,7 @@ class DigitsMlp(Trainable):
     budget: ClassVar[Mapping[str, int]] = {"trials": 64, "epochs": 27}
     metrics = ("accuracy",)
     data_parameters = ("seed_data",)
+    shape_parameters = ("hidden",)
 
     def datasets(self, config: Config) -> Datasets:
         """Split the embedded images 80/20; pixels run from 0 to 1."""

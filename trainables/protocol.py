@@ -60,6 +60,9 @@ class Trainable(ABC):
     data_parameters: ClassVar[tuple[str, ...]] = ()
     """Names of the parameters that `datasets` depends on; a warm gang loads its data again only when one changes."""
 
+    shape_parameters: ClassVar[tuple[str, ...]] = ()
+    """Names of the parameters that give the weights their shape: a clone, as PBT makes them, keeps its parent's."""
+
     @abstractmethod
     def datasets(self, config: Config) -> Datasets:
         """Load or build the data. Every rank calls it, and all must get the same samples in the same order."""

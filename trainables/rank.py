@@ -264,7 +264,15 @@ class Rank:
         return self._data[1]
 
     def _resume(self, training: _Training, checkpoint: Checkpoint) -> None:
-        load_weights(training.model, checkpoint.weights, checkpoint.manifest["aliases"])
+        try:
+            load_weights(training.model, checkpoint.weights, checkpoint.manifest["aliases"])
+        except RuntimeError as error:
+            if not training.assignment.is_clone:
+                raise
+            raise ValueError(
+                "weights: got the parent's, which have another shape, must be of the shape that the clone's configuration "
+                "gives; name the parameters in the trainable's shape_parameters or in algorithm.keep"
+            ) from error
         shared = _load_state(checkpoint.training(0))
         if training.assignment.is_clone:
             inherit(training.optimizer, training.schedule, shared)

@@ -86,7 +86,7 @@ class Registry:
 
     def describe(self) -> list[dict[str, Any]]:
         """Return one JSON-able record per trainable, sorted by name: name, import_path, doc, space, objective, budget,
-        metrics. A broken one has `error` in place of the last five and does not hide the others.
+        metrics, shape_parameters. A broken one has `error` in place of the last six and does not hide the others.
         """
         return [self._describe(name, import_path) for name, import_path in self._import_paths.items()]
 
@@ -103,6 +103,7 @@ class Registry:
             "objective": dict(trainable.objective),
             "budget": dict(trainable.budget),
             "metrics": ["loss", *trainable.metrics],
+            "shape_parameters": list(trainable.shape_parameters),
         }
 
 

@@ -158,6 +158,7 @@ class TrainableView(View):
     objective: dict[str, Any] = Field(default_factory=dict, description="Its default metric and mode.")
     budget: dict[str, Any] = Field(default_factory=dict, description="Its default trials and epochs.")
     metrics: list[str] = Field(default_factory=list, description="Metrics that it reports.")
+    shape_parameters: list[str] = Field(default_factory=list, description="Parameters that clones keep unchanged.")
     error: str | None = Field(None, description="Why it cannot be loaded; None where it can.")
 
 

@@ -46,18 +46,18 @@ def test_numbers_are_told_in_the_metrics_own_direction():
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, None])
 def test_a_trial_that_is_not_a_number_stops_at_its_rung_even_alone(value):
-    """EVIDENCE 3, fault 21: NaN compared false with the cutoff and trained to the end."""
+    """Fault 21: NaN compared false with the cutoff and trained to the end."""
     assert first_rung(started(1), [value]) == [ActionKind.STOP]
 
 
 def test_nan_takes_part_in_the_ranking_as_the_worst():
-    """EVIDENCE 3, fault 21: recorded NaNs were ignored by the percentile."""
+    """Fault 21: recorded NaNs were ignored by the percentile."""
     kinds = first_rung(started(6), [math.nan, math.nan, math.nan, math.nan, 0.5, 0.6])
     assert kinds[4:] == [ActionKind.CONTINUE, ActionKind.CONTINUE]  # 2 of 6 are kept
 
 
 def test_a_result_counts_only_at_the_level_it_crosses():
-    """EVIDENCE 3, fault 22: reports at epochs 5 and 6 were written into rungs 3 and then 1."""
+    """Fault 22: reports at epochs 5 and 6 were written into rungs 3 and then 1."""
     asha = started(3)
     assert report(asha, 0, 5, 0.9)[0].rung == 1
     assert report(asha, 0, 6, 0.1)[0].rung is None
@@ -72,7 +72,7 @@ def test_results_that_tie_with_the_cutoff_pass():
 
 
 def test_about_a_third_of_random_results_passes_a_rung():
-    """EVIDENCE 3, fault 20: the stopping variant lets a few more pass than the paper's third; ours is near it."""
+    """Fault 20: the stopping variant lets a few more pass than the paper's third; ours is near it."""
     passed = 0
     for seed in range(40):
         rng = random.Random(seed)

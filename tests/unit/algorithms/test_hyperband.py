@@ -22,7 +22,7 @@ def kinds(actions):
 
 
 def test_the_most_aggressive_bracket_comes_first():
-    """EVIDENCE 3, fault 15: Tune opened the bracket without early stopping first. Sizes for R = 9: 9, 5, 3."""
+    """Fault 15: Tune opened the bracket without early stopping first. Sizes for R = 9: 9, 5, 3."""
     hyperband = study(HYPERBAND, max_trials=26)
     epochs = [hyperband.next().epochs for _ in range(26)]
     assert epochs == [1] * 9 + [3] * 5 + [9] * 3 + [1] * 9
@@ -61,7 +61,7 @@ def test_a_waiting_bracket_leaves_free_slots_to_the_next_one():
 
 @pytest.mark.parametrize("num_trials", [2, 5, 9])
 def test_a_crashed_trial_never_freezes_its_bracket(num_trials):
-    """EVIDENCE 3, fault 4: after one error the bracket's head-count never matched and it paused for ever."""
+    """Fault 4: after one error the bracket's head-count never matched and it paused for ever."""
     hyperband = started(num_trials)
     for trial in range(num_trials - 1):
         report(hyperband, trial, 1, trial / 10)
@@ -102,7 +102,7 @@ def test_a_promoted_trial_that_is_cancelled_before_it_resumes_is_not_resumed():
 
 @pytest.mark.parametrize(("num_trials", "num_promoted"), [(10, 3), (20, 6), (2, 1), (27, 9)])
 def test_a_partial_bracket_promotes_its_own_share(num_trials, num_promoted):
-    """EVIDENCE 3, fault 16: a bracket of 27 with 10 trials kept 9."""
+    """Fault 16: a bracket of 27 with 10 trials kept 9."""
     hyperband = started(num_trials, max_epochs=27)
     promoted = [
         action
@@ -114,7 +114,7 @@ def test_a_partial_bracket_promotes_its_own_share(num_trials, num_promoted):
 
 
 def test_nan_is_stopped_at_once_and_never_displaces_a_number():
-    """EVIDENCE 3, fault 17: a NaN survived into the top third in 61 % of brackets."""
+    """Fault 17: a NaN survived into the top third in 61 % of brackets."""
     hyperband = started(9)
     for trial in range(6):
         (action,) = report(hyperband, trial, 1, math.nan)
@@ -132,7 +132,7 @@ def test_a_bracket_of_nothing_but_nan_ends():
 
 
 def test_brackets_share_their_rungs():
-    """EVIDENCE 3, fault 13: brackets with rungs of their own left a model per bracket."""
+    """Fault 13: brackets with rungs of their own left a model per bracket."""
     run = Simulation(study({"name": "bohb"}, max_trials=40, max_epochs=50)).run()
     assert set(run.study.trials.rungs()) == {2, 6, 17, 50}
 

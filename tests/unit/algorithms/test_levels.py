@@ -9,12 +9,12 @@ from service.algorithms.schedulers.levels import bracket_sizes, num_kept, rung_l
 
 
 def test_a_hundred_epochs_have_five_rungs_rounded_once():
-    """EVIDENCE 3, fault 13: truncated rungs gave nine budgets that no two brackets share."""
+    """Fault 13: truncated rungs gave nine budgets that no two brackets share."""
     assert rung_levels(1, 100, 3) == (1, 4, 11, 33, 100)
 
 
 def test_exact_powers_keep_their_last_rung_and_their_first_bracket():
-    """EVIDENCE 3, faults 14 and 24, and hpbandster #110: 243, 729 and 1000 lost a level to float error."""
+    """Faults 14 and 24, and hpbandster #110: 243, 729 and 1000 lost a level to float error."""
     assert rung_levels(1, 243, 3) == (1, 3, 9, 27, 81, 243)
     assert rung_levels(1, 729, 3) == (1, 3, 9, 27, 81, 243, 729)
     assert rung_levels(3, 243, 3) == (3, 9, 27, 81, 243)
@@ -23,7 +23,7 @@ def test_exact_powers_keep_their_last_rung_and_their_first_bracket():
 
 @given(st.integers(1, 5000), st.integers(1, 50), st.integers(2, 16))
 def test_rungs_rise_from_at_least_the_minimum_to_exactly_the_last_epoch(max_epochs, min_epochs, eta):
-    """EVIDENCE 3, faults 13 and 14: 494 of 499 settings had a bracket that was dropped or ended too early."""
+    """Faults 13 and 14: 494 of 499 settings had a bracket that was dropped or ended too early."""
     min_epochs = min(min_epochs, max_epochs)
     levels = rung_levels(min_epochs, max_epochs, eta)
     assert levels[-1] == max_epochs
@@ -38,7 +38,7 @@ def test_brackets_have_the_papers_sizes():
 
 
 def test_a_band_of_81_costs_the_papers_1581_epochs():
-    """EVIDENCE 3, fault 16: rounding the share up cost 1767."""
+    """Fault 16: rounding the share up cost 1767."""
     levels, cost = rung_levels(1, 81, 3), 0
     for first, planned in enumerate(bracket_sizes(5, 3)):
         num, trained = planned, 0

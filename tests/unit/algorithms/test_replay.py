@@ -88,7 +88,7 @@ def forbid(monkeypatch):
 @settings(max_examples=150, deadline=None)
 @given(histories(), st.data())
 def test_a_study_replayed_from_any_prefix_decides_the_rest_the_same(history, data):
-    """EVIDENCE 3, faults 1, 2, 3 and 5: rungs emptied, KeyErrors, finished trials rejoining, brackets changed."""
+    """Faults 1, 2, 3 and 5: rungs emptied, KeyErrors, finished trials rejoining, brackets changed."""
     fresh, simulation = history
     cut = data.draw(st.integers(0, len(simulation.journal)))
     np.random.seed(cut)

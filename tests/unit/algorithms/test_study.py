@@ -65,7 +65,7 @@ def test_an_enqueued_configuration_is_proposed_next_and_completed():
     assert start.origin.kind is OriginKind.ENQUEUED
     assert {name: start.config[name] for name in asked} == asked
     assert set(start.config) == {"lr", "width", "optimizer", "momentum", "version"}
-    assert asked == before, "EVIDENCE 3, fault 12: entries were popped from the caller's list"
+    assert asked == before, "fault 12: entries were popped from the caller's list"
     assert searched.next().origin.kind is OriginKind.RANDOM
 
 

@@ -109,6 +109,18 @@ def test_a_clone_has_its_parents_weights_and_its_own_configuration(tmp_path):
     assert not same(weights(resumed), weights(clone))
 
 
+def test_a_clone_whose_weights_would_have_another_shape_says_what_to_keep(tmp_path):
+    config = {"optimizer": "adam", "hidden": 16}
+    digits = {"import_path": "trainables.digits_mlp:DigitsMlp"}
+    parent = a_lone_rank(an_assignment(tmp_path, config, **digits))
+    measures = parent.run_epoch()
+    record = save(tmp_path, an_assignment(tmp_path, config, **digits), 1, measures, lambda aside: [parent.save(aside)])
+    own = an_assignment(tmp_path, {**config, "hidden": 32}, resume_from=record.path, is_clone=True, **digits)
+    failure = Rank(0, 1, cpus=1, gpus=0, timeout_s=60).build(own)
+    assert failure.kind == "setup"
+    assert "name the parameters in the trainable's shape_parameters or in algorithm.keep" in failure.message
+
+
 def test_two_resumed_ranks_have_bit_identical_weights(pair, tmp_path):
     assignment = an_assignment(tmp_path, CONFIG, workers=2)
     pair.assign(assignment)
