@@ -270,8 +270,8 @@ class Rank:
             if not training.assignment.is_clone:
                 raise
             raise ValueError(
-                "weights: got the parent's, which have another shape, must be of the shape that the clone's configuration "
-                "gives; name the parameters in the trainable's shape_parameters or in algorithm.keep"
+                "weights: got the parent's, which have another shape, must be of the shape that the clone itself would "
+                "have; name the parameters in the trainable's shape_parameters or in algorithm.keep"
             ) from error
         shared = _load_state(checkpoint.training(0))
         if training.assignment.is_clone:
