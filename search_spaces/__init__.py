@@ -1,6 +1,6 @@
 """Search spaces: what may vary in a search, sampled, counted, encoded and checked. Nothing of Ray or the service."""
 
-from search_spaces.errors import SpaceError, SpaceErrors
+from search_spaces.errors import Forbidden, SpaceError, SpaceErrors
 from search_spaces.parameters import Bool, Categorical, Constant, Float, Int, Ordinal, Parameter
 from search_spaces.space import Space
 
@@ -9,6 +9,7 @@ __all__ = [
     "Categorical",
     "Constant",
     "Float",
+    "Forbidden",
     "Int",
     "Ordinal",
     "Parameter",

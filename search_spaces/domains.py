@@ -50,12 +50,19 @@ class Domain(ABC):
         """The index of a canonical `value`."""
 
     @abstractmethod
+    def share(self, first: int, count: int) -> float:
+        """How likely one of `count` neighbouring values from the index `first` on is."""
+
+    @abstractmethod
     def from_unit(self, unit: float) -> Scalar:
         """The value at a coordinate; beyond [0, 1] the nearest value."""
 
     @abstractmethod
     def to_unit(self, value: Scalar) -> float:
-        """The coordinate of a canonical `value`, in [0, 1]; `from_unit` leads back."""
+        """The coordinate of a canonical `value`, in [0, 1].
+
+        `from_unit` leads back, unless a normal makes the value so unlikely that no float64 coordinate is its own.
+        """
 
     @abstractmethod
     def encode(self, value: Scalar) -> int | float:

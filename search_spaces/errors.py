@@ -2,6 +2,7 @@
 
 ValueError
 ├── SpaceError    one fault, with the path of the offending entry
+│   └── Forbidden a configuration that a search may not try, though each of its values is fine
 └── SpaceErrors   every fault found in one space
 """
 
@@ -23,6 +24,10 @@ class SpaceError(ValueError):
 
     def __str__(self) -> str:
         return f"{self.path}: {self.message}"
+
+
+class Forbidden(SpaceError):
+    """A configuration that the space forbids although each of its values is allowed: draw another one."""
 
 
 class SpaceErrors(ValueError):

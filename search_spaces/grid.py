@@ -1,4 +1,4 @@
-"""Every point of a finite space, by number. Which parameters conditions leave active is in `reachability`."""
+"""Every point of a finite space, by number. What conditions and forbidden combinations leave is in `reachability`."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from search_spaces.conditions import Condition
 from search_spaces.errors import SpaceError
 from search_spaces.parameters import Parameter
-from search_spaces.reachability import Layer, RuledOut, independent_groups, layers
+from search_spaces.reachability import Group, Layer, State, independent_groups, totals
 
 Point = dict[str, int]
 """The index of the value of each active parameter."""
@@ -17,14 +18,14 @@ Point = dict[str, int]
 class Grid:
     """The distinct configurations of a space, each once, counted and addressed without enumerating them.
 
-    Parameters that no condition joins vary like the digits of a number, the first declared one slowest; within a group
-    joined by conditions, so do the members that are active.
+    Parameters that nothing joins vary like the digits of a number, the first declared one slowest; within a group
+    joined by conditions or forbidden combinations, so do the members that are active.
 
     Attributes:
         size: The number of points.
     """
 
-    def __init__(self, parameters: Sequence[Parameter]) -> None:
+    def __init__(self, parameters: Sequence[Parameter], forbidden: Sequence[Condition]) -> None:
         """Count the points.
 
         Raises:
@@ -34,7 +35,7 @@ class Grid:
             if parameter.domain.size is None:
                 message = "got infinitely many values, must be finite for a grid; give it a step or list the values"
                 raise SpaceError(f"space.{parameter.name}", f"{message} as an ordinal, or use a random search")
-        self._groups = [_Group.of(group) for group in independent_groups(parameters)]
+        self._groups = [_Points.of(group) for group in independent_groups(parameters, forbidden)]
         self.size = math.prod(group.size for group in self._groups)
 
     def point(self, number: int) -> Point:
@@ -53,35 +54,34 @@ class Grid:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Group:
-    """The points of parameters that conditions join.
+class _Points:
+    """The points of one group.
 
     Attributes:
         names: The parameters, in declared order.
-        chain: What each can be, by what is ruled out before it.
-        counts: For each parameter, the number of ways to go on from it, by what is ruled out before it.
+        start: What is open before any decision.
+        chain: What each can be, by what is left before it.
+        counts: For each parameter, the number of ways to go on from it, by what is left before it.
     """
 
     names: tuple[str, ...]
+    start: State
     chain: list[Layer]
-    counts: list[dict[RuledOut, int]]
+    counts: list[dict[State, int]]
 
     @classmethod
-    def of(cls, parameters: Sequence[Parameter]) -> _Group:
-        chain = layers(parameters)
-        counts: list[dict[RuledOut, int]] = [{frozenset(): 1}]
-        for layer in reversed(chain):
-            rest = counts[-1]
-            counts.append({state: sum(b.count * rest[b.after] for b in branches) for state, branches in layer.items()})
-        return cls(names=tuple(p.name for p in parameters), chain=chain, counts=counts[::-1])
+    def of(cls, group: Group) -> _Points:
+        chain = group.layers({})
+        names = tuple(parameter.name for parameter in group.parameters)
+        return cls(names=names, start=group.start, chain=chain, counts=totals(chain, lambda branch: branch.count))
 
     @property
     def size(self) -> int:
-        return self.counts[0][frozenset()]
+        return self.counts[0][self.start]
 
     def point(self, number: int) -> Point:
         point: Point = {}
-        state: RuledOut = frozenset()
+        state = self.start
         for name, layer, rest in zip(self.names, self.chain, self.counts[1:], strict=True):
             for branch in layer[state]:
                 ways = rest[branch.after]

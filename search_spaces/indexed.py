@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from bisect import bisect_right
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
+from itertools import accumulate
 from typing import Any
 
 from ConfigSpace import CategoricalHyperparameter, UniformIntegerHyperparameter
@@ -27,6 +29,10 @@ class Indexed(Domain):
     @abstractmethod
     @override
     def size(self) -> int: ...
+
+    @override
+    def share(self, first: int, count: int) -> float:
+        return count / self.size
 
     @override
     def from_unit(self, unit: float) -> Scalar:
@@ -113,15 +119,21 @@ class Lattice(Indexed):
 
 @dataclass(frozen=True, kw_only=True)
 class Choices(Indexed):
-    """Listed values, each equally likely.
+    """Listed values.
 
     Attributes:
         values: At least one, without repetition.
         is_numeric: Whether neighbours in the list are near each other.
+        weights: How likely each is in proportion to the others, above 0; empty: all the same.
     """
 
     values: tuple[Scalar, ...]
     is_numeric: bool
+    weights: tuple[float, ...] = ()
+
+    @cached_property
+    def _ends(self) -> list[float]:
+        return [end / sum(self.weights) for end in accumulate(self.weights)]
 
     @cached_property
     def _indices(self) -> dict[tuple[bool, Scalar], int]:
@@ -148,7 +160,20 @@ class Choices(Indexed):
         return self._indices[identity(value)]
 
     @override
+    def share(self, first: int, count: int) -> float:
+        if not self.weights:
+            return super().share(first, count)
+        return sum(self.weights[first : first + count]) / sum(self.weights)
+
+    @override
+    def from_unit(self, unit: float) -> Scalar:
+        if not self.weights:
+            return super().from_unit(unit)
+        return self.at(min(bisect_right(self._ends, unit), self.size - 1))
+
+    @override
     def hyperparameter(self, name: str, default: int | float | None) -> Hyperparameter[Any, Any]:
         if self.is_numeric:
             return super().hyperparameter(name, default)
-        return CategoricalHyperparameter(name, range(self.size), default_value=default or 0)
+        weights = self.weights or None
+        return CategoricalHyperparameter(name, range(self.size), weights=weights, default_value=default or 0)

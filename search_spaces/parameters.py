@@ -13,11 +13,12 @@ from typing import Any, ClassVar, TypeAlias
 
 from typing_extensions import override
 
-from search_spaces.conditions import ALWAYS, When
+from search_spaces.conditions import ALWAYS, Condition
 from search_spaces.domains import Domain
 from search_spaces.indexed import Choices, Lattice
-from search_spaces.ranges import Integers, Interval
+from search_spaces.ranges import Integers, Interval, UnequalIntegers
 from search_spaces.scalars import Scalar
+from search_spaces.scales import Normal
 
 
 class Absent(Enum):
@@ -44,7 +45,7 @@ class Parameter(ABC):
     """The word that the spec uses."""
 
     name: str
-    when: When = ALWAYS
+    when: Condition = ALWAYS
     default: Default = ABSENT
 
     @cached_property
@@ -66,7 +67,7 @@ class Parameter(ABC):
         entry = {"type": self.type, **self.facts()}
         if not isinstance(self.default, Absent):
             entry["default"] = self.default
-        if self.when.clauses:
+        if self.when != ALWAYS:
             entry["when"] = self.when.to_dict()
         return entry
 
@@ -78,8 +79,9 @@ class Float(Parameter):
     Attributes:
         low: Lowest value, included.
         high: Highest value, included; with `step`, reached only by a whole number of steps.
-        log: Whether it is uniform in its logarithm; only without `step`.
+        log: Whether it is its logarithm that is distributed as said; only without `step`.
         step: Distance of neighbouring values, each equally likely; None: all floats.
+        prior: The normal distribution that the bounds cut; only without `step`. None: uniform.
     """
 
     type: ClassVar[str] = "float"
@@ -88,12 +90,13 @@ class Float(Parameter):
     high: float
     log: bool = False
     step: float | None = None
+    prior: Normal | None = None
 
     @cached_property
     @override
     def domain(self) -> Domain:
         if self.step is None:
-            return Interval(low=self.low, high=self.high, log=self.log)
+            return Interval(low=self.low, high=self.high, log=self.log, prior=self.prior)
         return Lattice(low=self.low, high=self.high, step=self.step, is_whole=False)
 
     @override
@@ -108,8 +111,9 @@ class Int(Parameter):
     Attributes:
         low: Lowest value, included.
         high: Highest value, included; with `step`, reached only by a whole number of steps.
-        log: Whether small values are likelier, as ConfigSpace has it; only without `step`.
+        log: Whether it is its logarithm that is distributed as said; only without `step`.
         step: Distance of neighbouring values; None: 1.
+        prior: The normal distribution that the bounds cut; only without `step`. None: uniform.
     """
 
     type: ClassVar[str] = "int"
@@ -118,12 +122,15 @@ class Int(Parameter):
     high: int
     log: bool = False
     step: int | None = None
+    prior: Normal | None = None
 
     @cached_property
     @override
     def domain(self) -> Domain:
+        if self.log or self.prior is not None:
+            return UnequalIntegers(low=self.low, high=self.high, log=self.log, prior=self.prior)
         if self.step is None:
-            return Integers(low=self.low, high=self.high, log=self.log)
+            return Integers(low=self.low, high=self.high)
         return Lattice(low=self.low, high=self.high, step=self.step, is_whole=True)
 
     @override
@@ -133,24 +140,27 @@ class Int(Parameter):
 
 @dataclass(frozen=True, kw_only=True)
 class Categorical(Parameter):
-    """One of several values without order, each equally likely.
+    """One of several values without order.
 
     Attributes:
         choices: JSON scalars, without repetition; 1 and true are two, 1 and 1.0 are one.
+        weights: How likely each is in proportion to the others, above 0; empty: all the same.
     """
 
     type: ClassVar[str] = "categorical"
 
     choices: tuple[Scalar, ...]
+    weights: tuple[float, ...] = ()
 
     @cached_property
     @override
     def domain(self) -> Domain:
-        return Choices(values=self.choices, is_numeric=False)
+        return Choices(values=self.choices, is_numeric=False, weights=self.weights)
 
     @override
     def facts(self) -> dict[str, Any]:
-        return {"choices": list(self.choices)}
+        weights = {"weights": list(self.weights)} if self.weights else {}
+        return {"choices": list(self.choices), **weights}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -219,4 +229,6 @@ def _bounds(parameter: Float | Int) -> dict[str, Any]:
         facts["log"] = True
     if parameter.step is not None:
         facts["step"] = parameter.step
+    if parameter.prior is not None:
+        facts["prior"] = {"normal": {"mean": parameter.prior.mean, "std": parameter.prior.std}}
     return facts

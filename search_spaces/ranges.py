@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from ConfigSpace import UniformFloatHyperparameter, UniformIntegerHyperparameter
@@ -13,18 +14,15 @@ from typing_extensions import override
 from search_spaces.domains import Domain, bin_of
 from search_spaces.errors import SpaceError
 from search_spaces.scalars import Scalar, is_number, is_whole, show
+from search_spaces.scales import Normal, Scale, scale
 
 SIGNIFICANT_DIGITS = 12
 """Digits kept of a drawn float: far below any learning curve's noise, and exact on the way to a vector and back."""
 
 
-COORDINATE_ERROR = 4e-16
-"""How far a coordinate may be from an integer's own and still mean it; large integers lie at the edge of their bin."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Interval(Domain):
-    """All floats between two bounds, uniform or uniform in their logarithm.
+    """All floats between two bounds, uniform or normal, in themselves or in their logarithm.
 
     ConfigSpace gets the unit coordinate: it rounds floats and their bounds to 13 decimals, which moves values out of
     their range and makes nothing of a range of small numbers.
@@ -32,12 +30,18 @@ class Interval(Domain):
     Attributes:
         low: Lowest value, included; above 0 with `log`.
         high: Highest value, included; above `low`.
-        log: Whether equal ratios are equally likely, rather than equal differences.
+        log: Whether the distribution is that of the logarithm.
+        prior: The normal distribution that the bounds cut; None: uniform.
     """
 
     low: float
     high: float
     log: bool
+    prior: Normal | None = None
+
+    @cached_property
+    def _scale(self) -> Scale:
+        return scale(self.low, self.high, log=self.log, prior=self.prior)
 
     @property
     @override
@@ -59,23 +63,26 @@ class Interval(Domain):
         raise TypeError(f"{value} has no number in an interval: it is not countable")
 
     @override
+    def share(self, first: int, count: int) -> float:
+        raise TypeError(f"an interval has no values from number {first}, {count} of them: it is not countable")
+
+    @override
     def from_unit(self, unit: float) -> float:
         if unit <= 0:
             return self.low
         if unit >= 1:
             return self.high
-        return min(max(self._rounded(unit), self.low), self.high)
+        return min(max(self._rounded(self._scale.at(unit)), self.low), self.high)
 
-    def _rounded(self, unit: float) -> float:
+    def _rounded(self, value: float) -> float:
         if self.log:
-            low, high = math.log(self.low), math.log(self.high)
-            return float(f"{math.exp(low + unit * (high - low)):.{SIGNIFICANT_DIGITS}g}")
-        decimals = SIGNIFICANT_DIGITS - math.ceil(math.log10(self.high - self.low))
-        return round(self.low + unit * (self.high - self.low), decimals)
+            return float(f"{value:.{SIGNIFICANT_DIGITS}g}")
+        return round(value, SIGNIFICANT_DIGITS - math.ceil(math.log10(self.high - self.low)))
 
     @override
     def to_unit(self, value: Scalar) -> float:
-        return _position(value, self.low, self.high, log=self.log)
+        assert isinstance(value, int | float)
+        return min(max(self._scale.share_below(value), 0.0), 1.0)
 
     @override
     def encode(self, value: Scalar) -> float:
@@ -92,17 +99,15 @@ class Interval(Domain):
 
 @dataclass(frozen=True, kw_only=True)
 class Integers(Domain):
-    """All integers between two bounds, uniform or, with `log`, as ConfigSpace's logarithmic integers are.
+    """All integers between two bounds, each equally likely.
 
     Attributes:
-        low: Lowest value, included; at least 1 with `log`.
+        low: Lowest value, included.
         high: Highest value, included; above `low`.
-        log: Whether small values are likelier: their logarithm is drawn uniformly, then one of `size` equal bins taken.
     """
 
     low: int
     high: int
-    log: bool
 
     @property
     @override
@@ -125,21 +130,19 @@ class Integers(Domain):
         return value - self.low
 
     @override
+    def share(self, first: int, count: int) -> float:
+        return count / self.size
+
+    @override
     def from_unit(self, unit: float) -> int:
-        if not self.log:
-            return self.low + bin_of(unit, self.size)
-        low, high = math.log(self.low), math.log(self.high)
-        number = math.exp(low + min(max(unit, 0.0), 1.0) * (high - low))
-        if abs(self.to_unit(round(number)) - unit) < COORDINATE_ERROR:
-            return round(number)
-        return self.low + bin_of((number - self.low) / (self.high - self.low), self.size)
+        return self.low + bin_of(unit, self.size)
 
     @override
     def to_unit(self, value: Scalar) -> float:
-        return _position(value, self.low, self.high, log=self.log)
+        return self.index(value) / (self.high - self.low)
 
     @override
-    def encode(self, value: Scalar) -> int:
+    def encode(self, value: Scalar) -> int | float:
         assert isinstance(value, int)
         return value
 
@@ -149,12 +152,55 @@ class Integers(Domain):
 
     @override
     def hyperparameter(self, name: str, default: int | float | None) -> Hyperparameter[Any, Any]:
-        return UniformIntegerHyperparameter(name, self.low, self.high, log=self.log, default_value=default)
+        return UniformIntegerHyperparameter(name, self.low, self.high, default_value=default)
 
 
-def _position(value: Scalar, low: float, high: float, *, log: bool) -> float:
-    """How far `value` is on the way from `low` to `high`, from 0 to 1."""
-    assert isinstance(value, int | float)
-    if log:
-        return min(max((math.log(value) - math.log(low)) / (math.log(high) - math.log(low)), 0.0), 1.0)
-    return (value - low) / (high - low)
+@dataclass(frozen=True, kw_only=True)
+class UnequalIntegers(Integers):
+    """All integers between two bounds, normal or uniform in their logarithm.
+
+    An integer k has the share of [k - 0.5, k + 0.5] in a distribution from low - 0.5 to high + 0.5, so that the ends
+    are not halved (as Optuna's logarithmic integers). ConfigSpace gets the unit coordinate: its own logarithmic
+    integers are distributed otherwise.
+
+    Attributes:
+        log: Whether the distribution is that of the logarithm; `low` is then at least 1.
+        prior: The normal distribution that the bounds cut; None: uniform.
+    """
+
+    log: bool
+    prior: Normal | None = None
+
+    @cached_property
+    def _scale(self) -> Scale:
+        return scale(self.low - 0.5, self.high + 0.5, log=self.log, prior=self.prior)
+
+    @override
+    def share(self, first: int, count: int) -> float:
+        start = self.low - 0.5 + first
+        return self._scale.share_below(start + count) - self._scale.share_below(start)
+
+    @override
+    def from_unit(self, unit: float) -> int:
+        if unit <= 0:
+            return self.low
+        if unit >= 1:
+            return self.high
+        return self.low + min(max(math.floor(self._scale.at(unit) - self.low + 0.5), 0), self.size - 1)
+
+    @override
+    def to_unit(self, value: Scalar) -> float:
+        assert isinstance(value, int)
+        return min(max(self._scale.share_below(value), 0.0), 1.0)
+
+    @override
+    def encode(self, value: Scalar) -> float:
+        return self.to_unit(value)
+
+    @override
+    def decode(self, encoded: float) -> int:
+        return self.from_unit(encoded)
+
+    @override
+    def hyperparameter(self, name: str, default: int | float | None) -> Hyperparameter[Any, Any]:
+        return UniformFloatHyperparameter(name, 0.0, 1.0, default_value=default)

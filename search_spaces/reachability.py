@@ -1,21 +1,50 @@
-"""Which parameters can be active together: the space as a chain of decisions, each ruling later parameters out.
+"""What can be together in a configuration: the space as a chain of decisions, each narrowing the later ones.
 
-Deciding parameters one by one in declared order, all that matters for the rest is which later parameters are already
-ruled out. That small state, rather than the values chosen, is what makes counting fast. Points are in `grid`.
+Deciding parameters one by one in declared order, all that matters for the rest is what is left of the conditions and
+of the forbidden combinations. That small state, rather than the values chosen, is what makes counting fast. Points are
+in `grid`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
+from search_spaces.conditions import ALWAYS, NEVER, Clause, Condition, all_of
+from search_spaces.errors import SpaceError
 from search_spaces.parameters import Parameter
-from search_spaces.scalars import Scalar, identity
+from search_spaces.scalars import Scalar
 
-RuledOut: TypeAlias = frozenset[str]
-"""The later parameters that no choice can make active any more."""
+MOST_STATES = 2_000
+"""States of one decision; a space that needs more would take too long to count, and no person means it."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What the decisions so far leave to the later ones.
+
+    Attributes:
+        whens: The conditions of later parameters, as far as they are open, by name; those that hold are left out.
+        forbidden: The forbidden combinations that can still come about.
+    """
+
+    whens: tuple[tuple[str, Condition], ...]
+    forbidden: frozenset[Condition]
+
+    def has(self, name: str) -> bool:
+        """Whether the parameter `name`, whose parents are decided, is active."""
+        return dict(self.whens).get(name, ALWAYS) == ALWAYS
+
+    def after(self, name: str, is_met: Callable[[Clause], bool]) -> State | None:
+        """The state once `name` is decided, so that a clause on it is met or not; None: that is forbidden."""
+        forbidden = frozenset(each.decided(name, is_met) for each in self.forbidden) - {NEVER}
+        if ALWAYS in forbidden:
+            return None
+        whens = ((child, when.decided(name, is_met)) for child, when in self.whens if child != name)
+        return State(whens=tuple((child, when) for child, when in whens if when != ALWAYS), forbidden=forbidden)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,104 +53,179 @@ class Branch:
 
     Attributes:
         is_active: False: the one branch of an inactive parameter, without value.
-        first: Index of the first value.
-        count: How many values; 1 for an inactive parameter and for an infinite one, which no condition can look at.
-        after: What is ruled out once one of them is chosen.
+        first: Index of the first value; 0 in an infinite domain.
+        count: How many values; 1 for an inactive parameter and for a stretch of an infinite domain.
+        share: How likely they are where the parameter is active.
+        after: What is left once one of them is chosen.
     """
 
     is_active: bool
     first: int
     count: int
-    after: RuledOut
+    share: float
+    after: State
 
 
-Layer: TypeAlias = dict[RuledOut, tuple[Branch, ...]]
-"""The branches of one parameter, by what can be ruled out before it."""
+Layer: TypeAlias = dict[State, tuple[Branch, ...]]
+"""The branches of one parameter, by what can be left before it."""
+
+NOTHING = State(whens=(), forbidden=frozenset())
+"""What the last decision leaves."""
 
 
-def layers(parameters: Sequence[Parameter]) -> list[Layer]:
-    """The chain of decisions: a layer for each parameter, with just the states that can occur.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Group:
+    """Parameters that conditions or forbidden combinations join.
 
-    Time and space depend on the conditions, not on the number of values.
+    Attributes:
+        parameters: In declared order.
+        forbidden: The combinations that join them.
     """
-    chain: list[Layer] = []
-    states: set[RuledOut] = {frozenset()}
-    for position, parameter in enumerate(parameters):
-        children = [later for later in parameters[position + 1 :] if parameter.name in later.when.parents]
-        runs = _runs(parameter, children)
-        layer = {state: _branches(parameter, children, runs, state) for state in states}
-        chain.append(layer)
-        states = {branch.after for branches in layer.values() for branch in branches}
-    return chain
+
+    parameters: tuple[Parameter, ...]
+    forbidden: tuple[Condition, ...]
+
+    @property
+    def start(self) -> State:
+        """What is open before any decision."""
+        whens = tuple((p.name, p.when) for p in self.parameters if p.when != ALWAYS)
+        return State(whens=whens, forbidden=frozenset(self.forbidden))
+
+    def layers(self, given: Mapping[str, Scalar]) -> list[Layer]:
+        """The chain of decisions: a layer for each parameter, with just the states that can occur.
+
+        Time and space depend on the conditions, not on the number of values.
+
+        Args:
+            given: Values that are decided already; where they are inactive they do not matter.
+
+        Raises:
+            SpaceError: There are too many states.
+        """
+        chain: list[Layer] = []
+        states = {self.start}
+        conditions = [*(p.when for p in self.parameters), *self.forbidden]
+        for parameter in self.parameters:
+            name = parameter.name
+            clauses = [clause for each in conditions for clause in each.clauses() if clause.parent == name]
+            runs = [_given(given[name])] if name in given else _runs(parameter, clauses)
+            layer = {state: _branches(name, runs, state) for state in states}
+            chain.append(layer)
+            states = {branch.after for branches in layer.values() for branch in branches}
+            if len(states) > MOST_STATES:
+                message = f"got conditions that join {name} with too many parameters, must leave at most {MOST_STATES}"
+                raise SpaceError("space", f"{message} cases; drop some conditions or forbidden combinations")
+        return chain
 
 
-def unreachable(parameters: Sequence[Parameter]) -> list[Parameter]:
-    """The parameters that are active in no configuration at all."""
+def independent_groups(parameters: Sequence[Parameter], forbidden: Sequence[Condition]) -> list[Group]:
+    """The parameters in groups that nothing joins, each in declared order, groups by their first parameter."""
+    group_of = {parameter.name: {parameter.name} for parameter in parameters}
+    for joined in (*((p.name, *p.when.parents) for p in parameters), *(each.parents for each in forbidden)):
+        union = set().union(*(group_of[name] for name in joined))
+        group_of |= dict.fromkeys(union, union)
+    distinct = {id(names): names for names in group_of.values()}
     return [
-        parameter
-        for group in independent_groups(parameters)
-        for parameter, layer in zip(group, layers(group), strict=True)
-        if all(parameter.name in state for state in layer)
+        Group(
+            parameters=tuple(p for p in parameters if p.name in names),
+            forbidden=tuple(each for each in forbidden if set(each.parents) <= names),
+        )
+        for names in distinct.values()
     ]
 
 
-def independent_groups(parameters: Sequence[Parameter]) -> list[list[Parameter]]:
-    """The parameters in groups that no condition joins, each in declared order, groups by their first parameter."""
-    groups: list[list[Parameter]] = []
-    for parameter in parameters:
-        joined = [group for group in groups if any(member.name in parameter.when.parents for member in group)]
-        if joined:
-            groups = [group for group in groups if group is joined[0] or group not in joined]
-            joined[0][:] = [member for group in joined for member in group] + [parameter]
-        else:
-            groups.append([parameter])
-    order = {parameter.name: position for position, parameter in enumerate(parameters)}
-    return [sorted(group, key=lambda member: order[member.name]) for group in groups]
+def totals(chain: Sequence[Layer], weight: Callable[[Branch], float]) -> list[dict[State, Any]]:
+    """For each layer, and after the last one, the weights of all ways to go on, by what is left before it."""
+    sums: list[dict[State, Any]] = [{NOTHING: 1}]
+    for layer in reversed(chain):
+        rest = sums[-1]
+        sums.append({state: sum(weight(b) * rest[b.after] for b in branches) for state, branches in layer.items()})
+    return sums[::-1]
 
 
-def demands(parameters: Sequence[Parameter]) -> dict[str, dict[str, list[Scalar]]]:
-    """For each parameter, all that must hold for it to be active: allowed values by parent, grandparent and so on.
+def unreachable(parameters: Sequence[Parameter], forbidden: Sequence[Condition]) -> list[Parameter]:
+    """The parameters that are active in no configuration at all."""
+    found = []
+    for group in independent_groups(parameters, forbidden):
+        chain = group.layers({})
+        rests = totals(chain, lambda branch: branch.count)[1:]
+        for parameter, layer, rest in zip(group.parameters, chain, rests, strict=True):
+            branches = (branch for row in layer.values() for branch in row)
+            if not any(branch.is_active and rest[branch.after] for branch in branches):
+                found.append(parameter)
+    return found
 
-    It is said of parameters that vary; the others only pass on what they demand themselves.
+
+def allowed_share(
+    parameters: Sequence[Parameter], forbidden: Sequence[Condition], given: Mapping[str, Scalar]
+) -> float:
+    """How likely a draw beside the values `given` is not forbidden: exactly, from 0 to 1."""
+    share = 1.0
+    for group in independent_groups(parameters, forbidden):
+        if group.forbidden:
+            share *= totals(group.layers(given), lambda branch: branch.share)[0][group.start]
+    return share
+
+
+def roots(parameters: Sequence[Parameter]) -> dict[str, Condition]:
+    """For each parameter, all that must hold for it to be active, said of parameters that vary.
+
+    Its own condition together with those of the parents it looks at, of theirs, and so on.
     """
-    varying = {parameter.name for parameter in parameters if parameter.varies}
-    table: dict[str, dict[str, list[Scalar]]] = {}
+    by_name = {parameter.name: parameter for parameter in parameters}
+    table: dict[str, Condition] = {}
+
+    def rooted(clause: Clause) -> Condition:
+        parent = by_name[clause.parent]
+        if parent.varies:
+            return all_of(clause, table[parent.name])
+        return table[parent.name] if clause.allows(parent.domain.at(0)) else NEVER
+
     for parameter in parameters:
-        found = table[parameter.name] = {}
-        for clause in parameter.when.clauses:
-            own = {clause.parent: list(clause.values)} if clause.parent in varying else {}
-            for ancestor, values in (*own.items(), *table[clause.parent].items()):
-                both = {identity(value) for value in found.get(ancestor, values)}
-                found[ancestor] = [value for value in values if identity(value) in both]
+        table[parameter.name] = parameter.when.replaced(rooted)
     return table
 
 
-def _branches(
-    parameter: Parameter, children: Sequence[Parameter], runs: Sequence[Branch], state: RuledOut
-) -> tuple[Branch, ...]:
-    if parameter.name in state:
-        after = (state - {parameter.name}) | {child.name for child in children}
-        return (Branch(is_active=False, first=0, count=1, after=after),)
-    return tuple(Branch(is_active=True, first=run.first, count=run.count, after=state | run.after) for run in runs)
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Run:
+    """Neighbouring values of an active parameter of which the same clauses are met."""
+
+    first: int
+    count: int
+    share: float
+    example: Scalar
 
 
-def _runs(parameter: Parameter, children: Sequence[Parameter]) -> list[Branch]:
-    """The values of an active parameter, cut wherever what they rule out changes."""
-    size = parameter.domain.size or 1
-    allowed = {
-        child.name: {parameter.domain.index(value) for value in clause.values}
-        for child in children
-        for clause in child.when.clauses
-        if clause.parent == parameter.name
-    }
-    named = {index for indices in allowed.values() for index in indices}
-    cuts = sorted({0, size, *named, *(index + 1 for index in named)})
+def _given(value: Scalar) -> _Run:
+    return _Run(first=0, count=1, share=1.0, example=value)
+
+
+def _branches(name: str, runs: Sequence[_Run], state: State) -> tuple[Branch, ...]:
+    if not state.has(name):
+        after = state.after(name, lambda _: False)
+        return (Branch(is_active=False, first=0, count=1, share=1.0, after=after),) if after else ()
+    branches = []
+    for run in runs:
+        after = state.after(name, lambda clause, run=run: clause.allows(run.example))  # type: ignore[misc]  # bound now
+        if after:
+            branches.append(Branch(is_active=True, first=run.first, count=run.count, share=run.share, after=after))
+    return tuple(branches)
+
+
+def _runs(parameter: Parameter, clauses: Sequence[Clause]) -> list[_Run]:
+    """The values of an active parameter, cut wherever what they meet changes."""
+    domain = parameter.domain
+    named = [value for clause in clauses for value in clause.named()]
+    if domain.size is None:
+        # A single point between two cuts is never drawn.
+        edges = sorted({0.0, 1.0, *(domain.to_unit(value) for value in named)})
+        return [
+            _Run(first=0, count=1, share=end - start, example=domain.from_unit(math.fsum((start, end)) / 2))
+            for start, end in pairwise(edges)
+        ]
+    indices = {domain.index(value) for value in named}
+    cuts = sorted({0, domain.size, *indices, *(index + 1 for index in indices)})
     return [
-        Branch(
-            is_active=True,
-            first=first,
-            count=end - first,
-            after=frozenset(child for child, indices in allowed.items() if first not in indices),
-        )
+        _Run(first=first, count=end - first, share=domain.share(first, end - first), example=domain.at(first))
         for first, end in pairwise(cuts)
     ]

@@ -15,24 +15,30 @@ import numpy as np
 from ConfigSpace import ConfigurationSpace
 from numpy.typing import NDArray
 
+from search_spaces.conditions import AllOf, Clause, Condition
 from search_spaces.encodings import configuration_space
-from search_spaces.errors import SpaceError
+from search_spaces.errors import Forbidden, SpaceError
 from search_spaces.grid import Grid
 from search_spaces.parameters import Parameter
-from search_spaces.reachability import demands
+from search_spaces.reachability import allowed_share, roots
 from search_spaces.scalars import Config, Scalar, show, suggest
-from search_spaces.spec import parse_parameters
+from search_spaces.spec import FORBIDDEN, LEAST_ALLOWED, parse_space
+
+MOST_DRAWS = 10_000
+"""Draws after which no allowed configuration is found; where `LEAST_ALLOWED` of them are, that never happens."""
 
 
 @dataclass(frozen=True)
 class Space:
-    """The parameters of a search and the conditions among them. Made by `Space.parse`.
+    """The parameters of a search, the conditions among them and what they may not be together. Made by `Space.parse`.
 
     Attributes:
         parameters: In declared order; a parameter's parents come before it.
+        forbidden: The combinations that no configuration has.
     """
 
     parameters: tuple[Parameter, ...]
+    forbidden: tuple[Condition, ...] = ()
 
     @classmethod
     def parse(cls, raw: Mapping[str, Any], *, path: str = "space") -> Space:
@@ -45,32 +51,55 @@ class Space:
         Raises:
             SpaceErrors: All faults of `raw`.
         """
-        return cls(parse_parameters(raw, path))
+        return cls(*parse_space(raw, path))
 
     def to_dict(self) -> dict[str, Any]:
         """The spec of this space in canonical form: parsing it gives an equal space."""
-        return {parameter.name: parameter.to_dict() for parameter in self.parameters}
+        entries: dict[str, Any] = {parameter.name: parameter.to_dict() for parameter in self.parameters}
+        if self.forbidden:
+            entries[FORBIDDEN] = [condition.to_dict() for condition in self.forbidden]
+        return entries
+
+    def is_forbidden(self, config: Mapping[str, Any]) -> bool:
+        """Whether a forbidden combination is in `config`; its values must be canonical."""
+        return any(condition.holds(config) for condition in self.forbidden)
 
     def configspace(self) -> ConfigurationSpace:
         """A new ConfigSpace of the *encoded* values, seeded at random; see `encode` for what it holds.
 
-        Parameters with a single value are left out. The caller owns it, random state included.
+        It does not know forbidden combinations: `decode` refuses them, and one draws again. Parameters with a single
+        value are left out. The caller owns it, random state included.
         """
         return configuration_space(self.parameters)
 
     def sample(self, seed: int) -> Config:
         """A configuration drawn from the declared distributions, independently for each parameter.
 
+        One that is forbidden is drawn again as a whole: what is drawn has the declared distribution, given that it is
+        not forbidden.
+
         Args:
             seed: At least 0. The same seed gives the same configuration.
         """
-        return self._active(self._drawn(seed))
+        return self._drawn(seed, self._active)
+
+    def from_units(self, units: Sequence[float] | NDArray[np.float64]) -> Config:
+        """The configuration at one coordinate in [0, 1] for each of `vector_names`, choices without order included.
+
+        Coordinates drawn uniformly give the declared distributions, weights and all: for quasi-random points.
+
+        Raises:
+            Forbidden: The configuration is forbidden.
+            SpaceError: The length is not that of `vector_names`.
+        """
+        entries = self._entries(units)
+        return self._allowed(self._active(lambda parameter: parameter.domain.from_unit(entries[parameter.name])))
 
     def encode(self, config: Mapping[str, Any]) -> dict[str, int | float]:
         """A configuration as ConfigSpace and models hold it.
 
-        A float is its coordinate in [0, 1], an integer is itself, everything else (and whatever has a step) is its
-        index. Parameters with a single value are dropped.
+        A float is its coordinate in [0, 1], and so is an integer with log or prior; another integer is itself,
+        everything else (and whatever has a step) is its index. Parameters with a single value are dropped.
         """
         return {p.name: p.domain.encode(config[p.name]) for p in self.parameters if p.varies and p.name in config}
 
@@ -80,6 +109,7 @@ class Space:
         Floats come back to 12 digits, exactly so if they were drawn here.
 
         Raises:
+            Forbidden: The configuration is forbidden.
             SpaceError: An active parameter is missing.
         """
 
@@ -88,7 +118,7 @@ class Space:
                 raise SpaceError(f"encoded.{parameter.name}", "got nothing, must be there: the parameter is active")
             return parameter.domain.decode(encoded[parameter.name])
 
-        return self._active(value_of)
+        return self._allowed(self._active(value_of))
 
     @cached_property
     def vector_names(self) -> tuple[str, ...]:
@@ -112,14 +142,13 @@ class Space:
     def from_vector(self, vector: Sequence[float] | NDArray[np.float64]) -> Config:
         """The configuration at a vector; coordinates beyond [0, 1] are clipped, inactive parameters dropped.
 
-        Coordinates drawn uniformly give the declared distributions.
+        Coordinates drawn uniformly give the declared distributions; choices without order have indices instead.
 
         Raises:
+            Forbidden: The configuration is forbidden.
             SpaceError: An active parameter's entry is NaN, or the length is not that of `vector_names`.
         """
-        if len(vector) != len(self.vector_names):
-            raise SpaceError("vector", f"got {len(vector)} entries, must be {len(self.vector_names)}")
-        entries = dict(zip(self.vector_names, map(float, vector), strict=True))
+        entries = self._entries(vector)
 
         def value_of(parameter: Parameter) -> Scalar:
             entry = entries[parameter.name]
@@ -127,7 +156,7 @@ class Space:
                 raise SpaceError(f"vector.{parameter.name}", "got NaN, must be a number: the parameter is active")
             return parameter.domain.from_unit(entry) if parameter.domain.is_numeric else parameter.domain.decode(entry)
 
-        return self._active(value_of)
+        return self._allowed(self._active(value_of))
 
     def check(self, config: Mapping[str, Any], *, path: str = "config") -> Config:
         """`config` in canonical form, with its constants: what a trial may be given.
@@ -137,9 +166,10 @@ class Space:
             path: Where `config` stands, for messages.
 
         Raises:
+            Forbidden: It has a forbidden combination.
             SpaceError: The first fault: an unknown, inactive or missing parameter, or a value it cannot have.
         """
-        return self._completed(config, path, _missing(path))
+        return self._allowed(self._completed(config, path, _missing(path)), path)
 
     def complete(self, partial: Mapping[str, Any], seed: int, *, path: str = "config") -> Config:
         """A configuration with the values of `partial`, the rest sampled with `seed`.
@@ -151,14 +181,19 @@ class Space:
             path: Where `partial` stands, for messages.
 
         Raises:
+            Forbidden: It has a forbidden combination, or next to nothing beside it is allowed.
             SpaceError: The first fault of `partial`.
         """
         for name in filter(self._by_name.__contains__, partial):
-            for parent, values in self._demands[name].items():
-                if parent not in partial:
-                    message = f"got it without {parent}, must come with {parent}; add {parent}: {show(values[0])}"
-                    raise SpaceError(f"{path}.{name}", message)
-        return self._completed(partial, path, self._drawn(seed))
+            self._check_parents(name, partial, path)
+        canonical = self._completed(partial, path, self._by_draw(np.zeros(len(self.parameters))))
+        given = {name: canonical[name] for name in partial}
+        self._allowed(given, path)
+        share = allowed_share(self.parameters, self.forbidden, given)
+        if share < LEAST_ALLOWED:
+            message = f"got values beside which {share:.2g} of all draws are not forbidden, must be {LEAST_ALLOWED}"
+            raise Forbidden(path, f"{message}; name more parameters")
+        return self._drawn(seed, lambda value_of: self._completed(given, path, value_of))
 
     def grid_size(self) -> int:
         """The number of distinct configurations, in a time that does not depend on it.
@@ -191,12 +226,12 @@ class Space:
         return {parameter.name: parameter for parameter in self.parameters}
 
     @cached_property
-    def _demands(self) -> dict[str, dict[str, list[Scalar]]]:
-        return demands(self.parameters)
+    def _roots(self) -> dict[str, Condition]:
+        return roots(self.parameters)
 
     @cached_property
     def _grid(self) -> Grid:
-        return Grid(self.parameters)
+        return Grid(self.parameters, self.forbidden)
 
     def _coordinate(self, name: str, config: Mapping[str, Any]) -> float:
         if name not in config:
@@ -204,11 +239,44 @@ class Space:
         domain = self._by_name[name].domain
         return domain.to_unit(config[name]) if domain.is_numeric else float(domain.encode(config[name]))
 
-    def _drawn(self, seed: int) -> Callable[[Parameter], Scalar]:
-        """Values drawn with `seed`. Every parameter has its draw, needed or not: choosing one moves no other."""
-        units = np.random.Generator(np.random.PCG64(seed)).random(len(self.parameters))
+    def _entries(self, vector: Sequence[float] | NDArray[np.float64]) -> dict[str, float]:
+        if len(vector) != len(self.vector_names):
+            raise SpaceError("vector", f"got {len(vector)} entries, must be {len(self.vector_names)}")
+        return dict(zip(self.vector_names, map(float, vector), strict=True))
+
+    def _allowed(self, config: Config, path: str = "config") -> Config:
+        for position, condition in enumerate(self.forbidden):
+            if condition.holds(config):
+                message = f"got what space.{FORBIDDEN}[{position}] forbids ({condition}), must differ in one of these"
+                raise Forbidden(path, f"{message}; change a value")
+        return config
+
+    def _drawn(self, seed: int, configured: Callable[[Callable[[Parameter], Scalar]], Config]) -> Config:
+        """The first allowed one of the configurations that come of the values drawn with `seed`."""
+        generator = np.random.Generator(np.random.PCG64(seed))
+        for _ in range(MOST_DRAWS):
+            config = configured(self._by_draw(generator.random(len(self.parameters))))
+            if not self.is_forbidden(config):
+                return config
+        raise AssertionError(f"none of {MOST_DRAWS} draws is allowed, although {LEAST_ALLOWED} of them are")
+
+    def _by_draw(self, units: NDArray[np.float64]) -> Callable[[Parameter], Scalar]:
+        """The values at drawn coordinates. Every parameter has its own, needed or not: choosing one moves no other."""
         drawn = dict(zip(self._by_name, units.tolist(), strict=True))
         return lambda parameter: parameter.domain.from_unit(drawn[parameter.name])
+
+    def _check_parents(self, name: str, partial: Mapping[str, Any], path: str) -> None:
+        """Refuse `name` if it depends on values that are not in `partial` whether it is active."""
+        open_ = self._roots[name]
+        for parent in open_.parents:
+            if parent in partial:
+                value = self._by_name[parent].domain.canonical(partial[parent], f"{path}.{parent}")
+                open_ = open_.decided(parent, lambda clause, value=value: clause.allows(value))  # type: ignore[misc]  # bound now
+        clause = next(open_.clauses(), None)
+        if clause is not None:
+            parent = clause.parent
+            message = f"got it without {parent}, must come with {parent}; add {parent}: {clause.said()}"
+            raise SpaceError(f"{path}.{name}", message)
 
     def _active(self, value_of: Callable[[Parameter], Scalar]) -> Config:
         """The configuration in which each active parameter has its only value or `value_of` it."""
@@ -244,7 +312,8 @@ def _missing(path: str) -> Callable[[Parameter], Scalar]:
 
 
 def _inactive(parameter: Parameter, value: object, config: Config) -> str:
-    clause = parameter.when.unmet(config)
-    parent = show(config[clause.parent]) if clause.parent in config else "inactive"
-    allowed = " or ".join(show(allowed) for allowed in clause.values)
-    return f"got {show(value)} while {clause.parent} is {parent}, must be left out unless it is {allowed}; remove it"
+    parts = parameter.when.parts if isinstance(parameter.when, AllOf) else (parameter.when,)
+    unmet = next(part for part in parts if not part.holds(config))
+    states = [f"{name} is {show(config[name]) if name in config else 'inactive'}" for name in unmet.parents]
+    wanted = f"it is {unmet.said()}" if isinstance(unmet, Clause) else str(unmet)
+    return f"got {show(value)} while {' and '.join(states)}, must be left out unless {wanted}; remove it"

@@ -65,12 +65,29 @@ def large_ints() -> st.SearchStrategy[dict[str, Any]]:
     )
 
 
+@st.composite
+def weighted(draw: st.DrawFn) -> dict[str, Any]:
+    choices = draw(CHOICES)
+    weights = draw(st.lists(st.sampled_from([0.1, 1.0, 3.0]), min_size=len(choices), max_size=len(choices)))
+    return {"type": "categorical", "choices": choices, "weights": weights}
+
+
+@st.composite
+def normals(draw: st.DrawFn) -> dict[str, Any]:
+    """Normal priors whose bulk is within reach of coordinates."""
+    kind, log, mean, std = draw(st.tuples(st.sampled_from(["float", "int"]), st.booleans(), MEANS, STDS))
+    return {"type": kind, "low": 1, "high": 9, "log": log, "prior": {"normal": {"mean": mean, "std": std}}}
+
+
+MEANS = st.sampled_from([1.0, 1.5, 2.0])
+STDS = st.sampled_from([0.7, 2.0, 50.0])
 LISTED = st.builds(
     lambda kind, choices: {"type": kind, "choices": choices}, st.sampled_from(["categorical", "ordinal"]), CHOICES
 )
-FINITE = st.one_of(LISTED, LISTED, ints(), st.just({"type": "bool"}), st.just({"type": "constant", "value": "k"}))
-ANY = st.one_of(FINITE, step_floats(), floats(), log_floats(), log_ints(), large_ints())
-PARENTS = {"categorical", "ordinal", "bool", "int"}
+FINITE = st.one_of(
+    LISTED, LISTED, ints(), st.just({"type": "bool"}), st.just({"type": "constant", "value": "k"}), weighted()
+)
+ANY = st.one_of(FINITE, normals(), step_floats(), floats(), log_floats(), log_ints(), large_ints())
 
 
 @st.composite
@@ -79,31 +96,52 @@ def specs(draw: st.DrawFn, parameters: st.SearchStrategy[dict[str, Any]] = ANY, 
     raw: dict[str, Any] = {}
     for position in range(draw(st.integers(0, most))):
         spec = dict(draw(parameters))
-        parents = [name for name, parent in raw.items() if parent["type"] in PARENTS]
-        if draw(st.booleans()) and parents:
-            chosen = draw(st.lists(st.sampled_from(parents), min_size=1, max_size=2, unique=True))
-            spec["when"] = {name: draw(_wanted(raw[name])) for name in chosen}
+        if draw(st.booleans()) and _parents(raw):
+            spec["when"] = draw(conditions(raw))
         if _is_valid({**raw, f"p{position}": spec}):
             raw[f"p{position}"] = spec
-    return raw
+    forbidden: list[dict[str, Any]] = []
+    for _ in range(draw(st.integers(0, 2)) if _parents(raw) else 0):
+        combination = draw(conditions(raw))
+        if _is_valid({**raw, "__forbidden__": [*forbidden, combination]}):
+            forbidden.append(combination)
+    return {**raw, "__forbidden__": forbidden} if forbidden else raw
+
+
+def _parents(raw: dict[str, Any]) -> list[str]:
+    return [name for name, parent in raw.items() if parent["type"] != "constant"]
+
+
+@st.composite
+def conditions(draw: st.DrawFn, raw: dict[str, Any], depth: int = 2) -> dict[str, Any]:
+    """A condition on some parameters of `raw`."""
+    chosen = draw(st.lists(st.sampled_from(_parents(raw)), min_size=1, max_size=2, unique=True))
+    condition: dict[str, Any] = {name: draw(_wanted(raw[name])) for name in chosen}
+    if depth and draw(st.integers(0, 3)) == 0:
+        word = draw(st.sampled_from(["any", "all"]))
+        condition[word] = draw(st.lists(conditions(raw, depth - 1), min_size=1, max_size=2))
+    return condition
 
 
 def _wanted(parent: dict[str, Any]) -> st.SearchStrategy[Any]:
     domain = (
         Space.parse({"parent": {key: value for key, value in parent.items() if key != "when"}}).parameters[0].domain
     )
-    assert domain.size is not None
+    words = st.sampled_from(["greater", "less"])
+    if domain.size is None:
+        return st.dictionaries(words, st.floats(0.2, 0.8).map(domain.from_unit), min_size=1)
     values = st.integers(0, domain.size - 1).map(domain.at)
     several = st.lists(values, min_size=1, max_size=2, unique_by=lambda value: (isinstance(value, bool), value))
-    return values | several
+    ordered = parent["type"] in ("int", "float", "ordinal")
+    return values | several | st.dictionaries(words, values, min_size=1) if ordered else values | several
 
 
 def _is_valid(raw: dict[str, Any]) -> bool:
-    """Only a condition that never holds makes a drawn spec invalid; any other fault is one of the parser."""
+    """What leaves no room makes a drawn spec invalid; any other fault is one of the parser."""
     try:
         Space.parse(raw)
     except SpaceErrors as faults:
-        if not all("must be possible" in fault.message for fault in faults.errors):
+        if not all("must be possible" in fault.message or "of all draws" in fault.message for fault in faults.errors):
             raise
         return False
     return True

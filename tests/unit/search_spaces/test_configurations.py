@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search_spaces import Space, SpaceError
+from search_spaces import Forbidden, Space, SpaceError
 from tests.unit.search_spaces.strategies import PROPERTY, spaces
 
 SPACE = Space.parse(
@@ -113,7 +113,7 @@ def test_any_part_of_a_valid_configuration_that_has_its_parents_completes(
     kept: dict[str, Any] = {}
     for parameter in space.parameters:
         has_parents = parameter.name in whole and all(parent in kept for parent in parameter.when.parents)
-        if has_parents and data.draw(st.booleans()):
+        if has_parents and not space.forbidden and data.draw(st.booleans()):
             kept[parameter.name] = whole[parameter.name]
 
     completed = space.complete(kept, other)
@@ -126,3 +126,51 @@ def test_any_part_of_a_valid_configuration_that_has_its_parents_completes(
 @given(space=spaces(), seed=st.integers(0, 2**64))
 def test_completing_nothing_samples(space: Space, seed: int) -> None:
     assert space.complete({}, seed) == space.sample(seed)
+
+
+FORBIDDING = Space.parse(
+    {
+        "optimizer": {"type": "categorical", "choices": ["sgd", "adam"]},
+        "batch": {"type": "int", "low": 1, "high": 100},
+        "lr": {"type": "float", "low": 0, "high": 1},
+        "heads": {"type": "int", "low": 1, "high": 4, "when": {"any": [{"batch": {"less": 9}}, {"optimizer": "adam"}]}},
+        "__forbidden__": [{"optimizer": "sgd", "batch": {"greater": 50}}, {"batch": 7, "lr": {"greater": 0.001}}],
+    }
+)
+
+
+def test_a_forbidden_configuration_is_refused_with_its_clause_however_it_comes() -> None:
+    config = {"optimizer": "sgd", "batch": 60, "lr": 0.5}
+    vector = FORBIDDING.to_vector(config)
+
+    for refuse in (
+        lambda: FORBIDDING.check(config),
+        lambda: FORBIDDING.complete({"optimizer": "sgd", "batch": 60}, 0),
+        lambda: FORBIDDING.from_vector(vector),
+        lambda: FORBIDDING.decode(FORBIDDING.encode(config)),
+    ):
+        with pytest.raises(
+            Forbidden, match=r'__forbidden__\[0\] forbids \(optimizer is "sgd" and batch is greater than 50'
+        ):
+            refuse()
+    assert FORBIDDING.is_forbidden(config)
+    assert not FORBIDDING.is_forbidden(config | {"batch": 50})
+
+
+def test_the_rest_of_a_partial_configuration_is_never_forbidden() -> None:
+    completed = [FORBIDDING.complete({"optimizer": "sgd"}, seed) for seed in range(100)]
+
+    assert max(config["batch"] for config in completed) == 50
+
+
+def test_a_part_beside_which_nearly_everything_is_forbidden_is_refused() -> None:
+    with pytest.raises(Forbidden, match=r"beside which 0.001 of all draws are not forbidden"):
+        FORBIDDING.complete({"optimizer": "adam", "batch": 7}, 0)
+
+
+def test_one_alternative_of_a_condition_is_enough_to_complete() -> None:
+    assert FORBIDDING.complete({"optimizer": "adam", "heads": 2}, 0)["heads"] == 2
+    with pytest.raises(SpaceError, match="got it without batch, must come with batch; add batch: less than 9"):
+        FORBIDDING.complete({"heads": 2, "optimizer": "sgd"}, 0)
+    with pytest.raises(SpaceError, match='while batch is 9 and optimizer is "sgd", must be left out unless batch is'):
+        FORBIDDING.complete({"heads": 2, "optimizer": "sgd", "batch": 9}, 0)

@@ -10,7 +10,7 @@ from ConfigSpace import Configuration
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from search_spaces import Space, SpaceError
+from search_spaces import Forbidden, Space, SpaceError
 from tests.unit.search_spaces.strategies import PROPERTY, spaces
 
 SEEDS = st.integers(0, 2**70)
@@ -32,12 +32,19 @@ PARENTS_AT_TWO_DEPTHS = Space.parse(
 )
 
 
+def near(space: Space, one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether two are the same, but for the last digits of a normal float, whose coordinate has fewer."""
+    normal = {parameter.name for parameter in space.parameters if getattr(parameter, "prior", None)}
+    floats = {name for name in normal & set(other) if isinstance(other[name], float)}
+    return one == {**other, **{name: pytest.approx(other[name], rel=1e-9) for name in floats}}
+
+
 @PROPERTY
 @given(space=spaces(), seed=SEEDS)
 def test_decoding_undoes_encoding(space: Space, seed: int) -> None:
     config = space.sample(seed)
 
-    assert space.decode(space.encode(config)) == config
+    assert near(space, space.decode(space.encode(config)), config)
 
 
 @PROPERTY
@@ -45,7 +52,7 @@ def test_decoding_undoes_encoding(space: Space, seed: int) -> None:
 def test_a_vector_leads_back_to_its_configuration(space: Space, seed: int) -> None:
     config = space.sample(seed)
 
-    assert space.from_vector(space.to_vector(config)) == config
+    assert near(space, space.from_vector(space.to_vector(config)), config)
 
 
 @PROPERTY
@@ -67,7 +74,10 @@ def test_configspace_and_we_agree_on_what_is_active(space: Space, seed: int) -> 
     drawing.seed(seed)
 
     for theirs in drawing.sample_configuration(50):
-        config = space.decode(dict(theirs))
+        try:
+            config = space.decode(dict(theirs))
+        except Forbidden:
+            continue
         assert set(space.encode(config)) == set(theirs)
         assert space.check(config) == config
 
@@ -92,7 +102,10 @@ def test_a_child_of_a_logarithmic_integer_is_active_whenever_its_value_says_so(h
 def test_any_vector_becomes_a_valid_configuration(space: Space, data: st.DataObject) -> None:
     vector = [data.draw(st.floats(-2, 5)) for _ in space.vector_names]
 
-    config = space.from_vector(vector)
+    try:
+        config = space.from_vector(vector)
+    except Forbidden:
+        return
 
     assert space.check(config) == config
 

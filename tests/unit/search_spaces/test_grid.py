@@ -25,7 +25,8 @@ def every_configuration(space: Space) -> set[str]:
         for parameter, value in zip(space.parameters, values, strict=True):
             if parameter.when.holds(config):
                 config[parameter.name] = value
-        found.add(repr(config))
+        if not space.is_forbidden(config):
+            found.add(repr(config))
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import time
 from typing import Any
 
 import pytest
@@ -33,6 +34,16 @@ def under(**when: Any) -> dict[str, Any]:
         "x": {"type": "bool", "when": when},
         "late": {"type": "bool"},
     }
+
+
+def forbidding(*combinations: Any) -> dict[str, Any]:
+    """The spec with possible parents, and forbidden combinations of them."""
+    return {**under(opt="sgd"), "__forbidden__": list(combinations)}
+
+
+def normal(mean: float, std: float, **keys: Any) -> dict[str, Any]:
+    """A spec whose one parameter is an integer from 0 to 9 with a prior."""
+    return parameter(type="int", low=0, high=9, prior={"normal": {"mean": mean, "std": std}}, **keys)
 
 
 FAULTS: list[tuple[dict[Any, Any], str, str]] = [
@@ -124,12 +135,41 @@ FAULTS: list[tuple[dict[Any, Any], str, str]] = [
     (under(optt="sgd"), "space.x.when.optt", 'unknown parameter, must be one declared earlier; did you mean "opt"?'),
     (under(late=True), "space.x.when.late", "must be declared earlier; move it up, and break the cycle"),
     (under(x=True), "space.x.when.x", "got the parameter itself"),
-    (under(lr=0.5), "space.x.when.lr", "got a float parameter, must be one of type int, categorical, ordinal, bool"),
-    (under(lattice=0.5), "space.x.when.lattice", "got a float parameter"),
+    (under(lr=0.5), "space.x.when.lr", "which hardly ever equals a value"),
+    (under(lattice=0.3), "space.x.when.lattice", "the nearest is 0.5"),
     (under(fixed=1), "space.x.when.fixed", "got a constant parameter"),
     (under(opt="rmsprop"), "space.x.when.opt", 'got "rmsprop", must be one of ["sgd", "adam", true]'),
     (under(opt=1), "space.x.when.opt", "got 1, must be one of"),
-    (under(opt={"not": "sgd"}), "space.x.when.opt", 'got {"not": "sgd"}, must be one of'),
+    (under(layers={"not": 1}), "space.x.when.layers", 'got {"not": 1}, must have "greater", "less" or both'),
+    (under(layers={}), "space.x.when.layers", 'got {}, must have "greater", "less" or both'),
+    (under(layers={"greater": 9}), "space.x.when.layers.greater", "got 9, must be an integer from 1 to 3"),
+    (under(layers={"greater": 3}), "space.x.when", "must be possible"),
+    (under(layers={"less": 2, "greater": 2}), "space.x.when", "must be possible"),
+    (under(lr={"less": 0}), "space.x.when", "must be possible"),
+    (under(opt={"greater": "sgd"}), "space.x.when.opt", "a categorical parameter has no order; name the values"),
+    (under(nested={"greater": False}), "space.x.when.nested", "a bool parameter has no order"),
+    (under(any=[]), "space.x.when.any", "got [], must be a list of at least one condition"),
+    (under(all={"opt": "sgd"}), "space.x.when.all", "must be a list of at least one condition"),
+    (under(any=[{}]), "space.x.when.any[0]", "got an empty object"),
+    (under(any=[{"opt": "sgd"}, 3]), "space.x.when.any[1]", "got 3, must be an object of parent and value"),
+    (under(any=[{"all": [{"late": True}]}]), "space.x.when.any[0].all[0].late", "must be declared earlier"),
+    (under(all=[{"opt": "sgd"}, {"opt": "adam"}]), "space.x.when", "must be possible"),
+    # priors, weights and forbidden combinations
+    (parameter(type="float", low=0, high=1, prior="normal"), "space.x.prior", 'must be {"normal": {"mean": ...'),
+    (parameter(type="float", low=0, high=1, prior={"normal": {"mean": 0}}), "space.x.prior", "must be"),
+    (normal(0, 0), "space.x.prior.normal.std", "got 0, must be from 1e-05"),
+    (normal(99, 1), "space.x.prior.normal.mean", "at most 30 standard"),
+    (normal(NAN, 1), "space.x.prior.normal.mean", "finite number"),
+    (normal(1, 1, step=3), "space.x.prior", "together with step"),
+    (parameter(type="categorical", choices=[1, 2], weights=[1]), "space.x.weights", "must be 2 numbers"),
+    (parameter(type="categorical", choices=[1, 2], weights=[1, 0]), "space.x.weights", "each from 1e-09"),
+    ({"x": {"type": "bool"}, "__forbidden__": {}}, "space.__forbidden__", "got {}, must be a list of combinations"),
+    (forbidding({}), "space.__forbidden__[0]", "it would forbid everything"),
+    (forbidding({"optt": 1}), "space.__forbidden__[0].optt", 'did you mean "opt"?'),
+    (forbidding({"layers": 9}), "space.__forbidden__[0].layers", "from 1 to 3"),
+    (forbidding({"layers": [1, 2]}, {"layers": 3}), "space.__forbidden__", "leave 0 of all draws"),
+    (forbidding({"lr": {"greater": 0.001}}), "space.__forbidden__", "leave 0.001 of all draws"),
+    ({**under(opt="adam"), "__forbidden__": [{"opt": "sgd"}]}, "space.nested.when", "must be possible"),
     (under(layers=4), "space.x.when.layers", "got 4, must be an integer from 1 to 3"),
     (under(layers=True), "space.x.when.layers", "got true, must be an integer from 1 to 3"),
     (under(layers=[1, 4]), "space.x.when.layers", "got 4, must be an integer from 1 to 3"),
@@ -225,6 +265,8 @@ def test_a_space_says_what_its_spec_says(raw: dict[str, Any]) -> None:
 
     assert list(canonical) == list(raw)
     for name, entry in raw.items():
+        if name == "__forbidden__":
+            continue
         for key, value in entry.items():
             if key not in ("when", "log"):
                 assert canonical[name][key] == value
@@ -260,6 +302,7 @@ def test_the_public_names_are_these() -> None:
         "Categorical",
         "Constant",
         "Float",
+        "Forbidden",
         "Int",
         "Ordinal",
         "Parameter",
@@ -267,3 +310,40 @@ def test_the_public_names_are_these() -> None:
         "SpaceError",
         "SpaceErrors",
     ]
+
+
+def test_the_canonical_form_of_conditions_is_their_shortest() -> None:
+    spec: dict[str, Any] = under(
+        all=[{"layers": {"greater": 1}}, {"all": [{"layers": {"less": 3}}]}],
+        any=[{"opt": ["adam"]}, {"any": [{"nested": True}, {"opt": "adam"}]}],
+        lr={"greater": 0},
+    )
+    spec["__forbidden__"] = [{"any": [{"opt": True, "layers": 1}], "lattice": {"less": 1}}]
+
+    canonical = Space.parse(spec).to_dict()
+
+    assert canonical["x"]["when"] == {
+        "layers": {"greater": 1},
+        "lr": {"greater": 0.0},
+        "any": [{"opt": "adam"}, {"nested": True}],
+        "all": [{"layers": {"less": 3}}],
+    }
+    assert canonical["__forbidden__"] == [{"opt": True, "layers": 1, "lattice": {"less": 1.0}}]
+    assert Space.parse(canonical) == Space.parse(spec)
+
+
+def test_a_parameter_may_be_called_any() -> None:
+    space = Space.parse({"any": {"type": "bool"}, "x": {"type": "bool", "when": {"any": [True]}}})
+
+    assert space.grid_size() == 3
+
+
+def test_conditions_that_join_too_much_are_refused_quickly() -> None:
+    raw: dict[str, Any] = {f"p{n}": {"type": "int", "low": 0, "high": 99} for n in range(40)}
+    raw["__forbidden__"] = [{f"p{n}": n, f"p{n + 20}": n} for n in range(20)] + [dict.fromkeys(raw, 1)]
+    start_s = time.perf_counter()
+
+    with pytest.raises(SpaceErrors, match="must leave at most 2000 cases"):
+        Space.parse(raw)
+
+    assert time.perf_counter() - start_s < 10

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from math import log
+from math import e, log
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import chisquare, kstest
+from scipy.stats import chisquare, kstest, lognorm, norm, truncnorm
 
 from search_spaces import Space
 from tests.unit.search_spaces.strategies import PROPERTY, spaces
@@ -54,8 +54,17 @@ DISCRETE: dict[str, tuple[dict[str, Any], list[float]]] = {
     "two integers have equal shares": ({"type": "int", "low": -1, "high": 0}, [1, 1]),
     "logarithmic integers": (
         {"type": "int", "low": 1, "high": 5, "log": True},
-        [log(1.8), log(2.6 / 1.8), log(3.4 / 2.6), log(4.2 / 3.4), log(5 / 4.2)],
+        [log(1.5 / 0.5), log(2.5 / 1.5), log(3.5 / 2.5), log(4.5 / 3.5), log(5.5 / 4.5)],
     ),
+    "normal integers": (
+        {"type": "int", "low": 0, "high": 4, "prior": {"normal": {"mean": 1, "std": 1.5}}},
+        [float(norm.cdf((k + 0.5 - 1) / 1.5) - norm.cdf((k - 0.5 - 1) / 1.5)) for k in range(5)],
+    ),
+    "log-normal integers": (
+        {"type": "int", "low": 1, "high": 4, "log": True, "prior": {"normal": {"mean": 1, "std": 0.5}}},
+        [float(lognorm.cdf(k + 0.5, 0.5, scale=e) - lognorm.cdf(k - 0.5, 0.5, scale=e)) for k in range(1, 5)],
+    ),
+    "weighted choices": ({"type": "categorical", "choices": ["a", "b", "c"], "weights": [1, 2, 5]}, [1, 2, 5]),
     "float steps have equal shares": ({"type": "float", "low": 0, "high": 0.3, "step": 0.1}, [1, 1, 1, 1]),
     "an unreachable high takes no share": ({"type": "float", "low": 0, "high": 0.29, "step": 0.1}, [1, 1, 1]),
     "integer steps have equal shares": ({"type": "int", "low": 1, "high": 100, "step": 33}, [1, 1, 1, 1]),
@@ -127,3 +136,44 @@ def test_floats_stay_within_bounds_of_any_size(low: float, high: float, is_log: 
     assert all(low <= value <= high for value in drawn)
     assert space.from_vector([0.0])["x"] == low
     assert space.from_vector([1.0])["x"] == high
+
+
+@pytest.mark.parametrize(("low", "high"), [(-3, 3), (0, 1), (1.5, 9), (-40, -1), (12, 13), (-29, -28)])
+def test_normal_floats_follow_the_normal_that_their_bounds_cut(low: float, high: float) -> None:
+    space = Space.parse({"x": {"type": "float", "low": low, "high": high, "prior": {"normal": {"mean": 0, "std": 1}}}})
+
+    drawn = [space.sample(seed)["x"] for seed in range(DRAWS)]
+
+    assert kstest(drawn, truncnorm(low, high).cdf).pvalue > SUSPICIOUS
+    assert all(abs(space.to_vector({"x": x})[0] - truncnorm.cdf(x, low, high)) < 1e-9 for x in drawn[:50])
+
+
+@pytest.mark.parametrize("mean", [-2, 4, 30])
+def test_log_normal_floats_are_normal_in_their_logarithm(mean: float) -> None:
+    prior = {"normal": {"mean": mean, "std": 2}}
+    space = Space.parse({"x": {"type": "float", "low": 0.01, "high": 100, "log": True, "prior": prior}})
+    low, high = (log(0.01) - mean) / 2, (log(100) - mean) / 2
+
+    drawn = [(log(space.sample(seed)["x"]) - mean) / 2 for seed in range(DRAWS)]
+
+    assert kstest(drawn, truncnorm(low, high).cdf).pvalue > SUSPICIOUS
+
+
+def test_what_is_not_forbidden_keeps_its_shares() -> None:
+    size = {"type": "categorical", "choices": ["s", "m", "l"], "weights": [1, 2, 3]}
+    space = Space.parse(
+        {"size": size, "n": {"type": "int", "low": 1, "high": 3}, "__forbidden__": [{"size": "l", "n": {"greater": 1}}]}
+    )
+    expected = {"s1": 1, "s2": 1, "s3": 1, "m1": 2, "m2": 2, "m3": 2, "l1": 3}
+
+    counts = Counter("{size}{n}".format(**space.sample(seed)) for seed in range(DRAWS))
+
+    assert set(counts) == set(expected)
+    shares = np.array([expected[key] for key in counts]) / 12 * DRAWS
+    assert chisquare(list(counts.values()), shares).pvalue > SUSPICIOUS
+
+
+def test_units_give_weighted_choices_their_shares() -> None:
+    space = Space.parse({"x": {"type": "categorical", "choices": ["a", "b"], "weights": [1, 3]}})
+
+    assert [space.from_units([unit])["x"] for unit in (0.0, 0.249, 0.251, 1.0)] == ["a", "a", "b", "b"]
