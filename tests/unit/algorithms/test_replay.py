@@ -78,9 +78,13 @@ def forbid(monkeypatch):
         ("samplers.base", "Sampler", "propose"),
         ("samplers.grid", "GridSampler", "propose"),
         ("schedulers.asha", "Asha", "verdict"),
-        ("schedulers.hyperband", "HyperBand", "verdict"),
-        ("schedulers.hyperband", "HyperBand", "settle"),
-        ("schedulers.hyperband", "HyperBand", "resume"),
+        ("schedulers.median", "MedianStopping", "verdict"),
+        ("schedulers.pbt", "Pbt", "clone"),
+        *(
+            (f"schedulers.{module}", name, method)
+            for module, name in [("hyperband", "HyperBand"), ("promotion", "AshaPromotion"), ("pbt", "Pbt")]
+            for method in ("verdict", "settle", "resume")
+        ),
     ]:
         monkeypatch.setattr(f"service.algorithms.{module}.{name}.{method}", decided)
 
@@ -125,7 +129,10 @@ def test_a_replay_decides_nothing(algorithm, monkeypatch):
     assert [record.phase for record in recovered.trials] == [record.phase for record in simulation.study.trials]
 
 
-@pytest.mark.parametrize("algorithm", [{"name": "asha"}, {"name": "hyperband"}])
+@pytest.mark.parametrize(
+    "algorithm",
+    [{"name": "asha"}, {"name": "hyperband"}, {"name": "median"}, {"scheduler": {"name": "asha_promotion"}}],
+)
 def test_a_finished_search_is_extended_by_replaying_it_into_a_larger_one(algorithm):
     finished = Simulation(study(algorithm, max_trials=10)).run()
     larger = study(algorithm, max_trials=30)
