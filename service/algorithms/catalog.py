@@ -10,7 +10,14 @@ from typing import Any, NamedTuple
 from search_spaces import Space
 from service.algorithms.objective import Objective
 from service.algorithms.options import AnyOption, NamesOption, Option
-from service.algorithms.samplers import GridSampler, KdeSampler, RandomSampler, Sampler, TpeSampler
+from service.algorithms.samplers import (
+    GridSampler,
+    KdeSampler,
+    QuasiRandomSampler,
+    RandomSampler,
+    Sampler,
+    TpeSampler,
+)
 from service.algorithms.schedulers import (
     Asha,
     AshaPromotion,
@@ -155,12 +162,19 @@ _KDE = (
         high=100_000,
         description="Results that each density needs; null and too small values: one more than there are parameters.",
     ),
+    Option(
+        name="max_points",
+        default=1000,
+        low=100,
+        high=100_000,
+        description="Results that a model reads at most: the best, and a fair choice of the rest.",
+    ),
 )
 
 _TPE = (
     Option(
         name="startup_trials",
-        default=20,
+        default=10,
         low=1,
         high=100_000,
         description="Trials with a result before the first model.",
@@ -180,6 +194,13 @@ _TPE = (
         high=100.0,
         description="Weight of the prior, in units of one result.",
     ),
+    Option(
+        name="max_points",
+        default=400,
+        low=100,
+        high=100_000,
+        description="Results that a model reads at most: the best, and a fair choice of the rest.",
+    ),
 )
 
 SAMPLERS: dict[str, SamplerRow] = {
@@ -191,6 +212,10 @@ SAMPLERS: dict[str, SamplerRow] = {
     "random": SamplerRow(
         description="Independent draws from the space.",
         build=lambda space, _objective, seed, _options: RandomSampler(space, seed),
+    ),
+    "quasi_random": SamplerRow(
+        description="A scrambled Sobol sequence: fills the space more evenly than independent draws.",
+        build=lambda space, _objective, seed, _options: QuasiRandomSampler(space, seed),
     ),
     "kde": SamplerRow(
         description="BOHB's kernel densities over the results of the highest rung that has enough of them.",

@@ -16,6 +16,7 @@ class OriginKind(StrEnum):
 
     GRID = "grid"
     RANDOM = "random"
+    QUASI_RANDOM = "quasi_random"
     MODEL = "model"
     ENQUEUED = "enqueued"
     CLONE = "clone"

@@ -3,7 +3,8 @@
 from service.algorithms.samplers.base import Sampler
 from service.algorithms.samplers.grid import GridSampler
 from service.algorithms.samplers.kde import KdeSampler
+from service.algorithms.samplers.quasi_random import QuasiRandomSampler
 from service.algorithms.samplers.random import RandomSampler
 from service.algorithms.samplers.tpe import TpeSampler
 
-__all__ = ["GridSampler", "KdeSampler", "RandomSampler", "Sampler", "TpeSampler"]
+__all__ = ["GridSampler", "KdeSampler", "QuasiRandomSampler", "RandomSampler", "Sampler", "TpeSampler"]

@@ -8,13 +8,13 @@ from abc import ABC, abstractmethod
 from dataclasses import replace
 from typing import Any
 
-from search_spaces import Space
+from search_spaces import Forbidden, Space
 from service.algorithms.proposals import Origin, OriginKind
 from service.algorithms.seeds import draw_seed
 from service.algorithms.trials import Trials
 
 MAX_DRAWS = 10
-"""How often a trial's configuration is drawn before one that was tried already is accepted."""
+"""How often a sampler draws before the space does, and how often that does before a repetition is accepted."""
 
 
 class Sampler(ABC):
@@ -27,15 +27,23 @@ class Sampler(ABC):
     def propose(self, trial: int, trials: Trials) -> tuple[dict[str, Any], Origin]:
         """Return the configuration of a new trial, and where it came from.
 
-        A configuration that an earlier trial had is drawn again, at most `MAX_DRAWS` times; a repetition that remains,
-        as it must in a small space, is told in the origin.
+        A draw that an earlier trial had, or that is forbidden, is drawn again, at most `MAX_DRAWS` times; then as often
+        from the space's own distribution. A repetition that remains, as it must in a small space, is told.
         """
         for redraw in range(MAX_DRAWS):
-            config, origin = self.draw(draw_seed(self.seed, trial, redraw), trials)
-            twin = trials.first_with(config)
-            if twin is None:
+            try:
+                config, origin = self.draw(draw_seed(self.seed, trial, redraw), trials)
+            except Forbidden:
+                continue
+            if trials.first_with(config) is None:
                 return config, origin
-        text = f"{origin.text}; the same as trial {twin}, as {MAX_DRAWS} draws gave nothing new"
+        why = f"drawn at random: {MAX_DRAWS} draws gave nothing new that is allowed"
+        for redraw in range(MAX_DRAWS, 2 * MAX_DRAWS):
+            config, origin = self.draw_random(draw_seed(self.seed, trial, redraw), why)
+            if trials.first_with(config) is None:
+                return config, origin
+        twin = trials.first_with(config)
+        text = f"{origin.text}; the same as trial {twin}, as {MAX_DRAWS} more were"
         return config, replace(origin, text=text, data={**origin.data, "same_as": twin})
 
     @abstractmethod
