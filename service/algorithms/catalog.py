@@ -4,13 +4,14 @@ How a spec's section becomes a choice from these tables is in spec.py.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from search_spaces import Space
 from service.algorithms.objective import Objective
 from service.algorithms.options import AnyOption, NamesOption, Option
 from service.algorithms.samplers import (
+    GpSampler,
     GridSampler,
     KdeSampler,
     QuasiRandomSampler,
@@ -31,26 +32,26 @@ from service.algorithms.schedulers import (
 Options = Mapping[str, Any]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SamplerRow:
-    """A sampler that a spec can name."""
-
-    description: str
-    build: Callable[[Space, Objective, int, Options], Sampler]
-    options: tuple[AnyOption, ...] = ()
-    needs_parameters: bool = False
-    """Whether it has nothing to model in a space where nothing varies."""
-    finite: bool = False
-    """Whether it proposes each point of a finite space once."""
-
-
 class Setting(NamedTuple):
-    """What a scheduler is built for. Most need no space and no seed: those that clone do."""
+    """What a sampler or a scheduler is built for; each takes what it needs."""
 
     space: Space
     objective: Objective
     seed: int
     max_epochs: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SamplerRow:
+    """A sampler that a spec can name."""
+
+    description: str
+    build: Callable[[Setting, Options], Sampler]
+    options: tuple[AnyOption, ...] = ()
+    needs_parameters: bool = False
+    """Whether it has nothing to model in a space where nothing varies."""
+    finite: bool = False
+    """Whether it proposes each point of a finite space once."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,6 +73,24 @@ class Preset:
     scheduler: str
     description: str
     paper: str
+    defaults: Options = field(default_factory=dict)
+    """Defaults that differ from those of its parts."""
+
+    @property
+    def sampler_options(self) -> tuple[AnyOption, ...]:
+        """The sampler's options with this preset's defaults."""
+        return self._own(SAMPLERS[self.sampler].options)
+
+    @property
+    def scheduler_options(self) -> tuple[AnyOption, ...]:
+        """The scheduler's options with this preset's defaults."""
+        return self._own(SCHEDULERS[self.scheduler].options)
+
+    def _own(self, options: tuple[AnyOption, ...]) -> tuple[AnyOption, ...]:
+        return tuple(
+            replace(option, default=self.defaults[option.name]) if option.name in self.defaults else option
+            for option in options
+        )
 
 
 _RUNGS = (
@@ -203,29 +222,61 @@ _TPE = (
     ),
 )
 
+_GP = (
+    Option(
+        name="startup_trials",
+        default=None,
+        low=1,
+        high=100_000,
+        description="Trials with a result before the first model; null: one more than parameters, at least 8.",
+    ),
+    Option(
+        name="random_fraction", default=0.1, low=0.0, high=1.0, description="Share of configurations drawn at random."
+    ),
+    Option(
+        name="candidates",
+        default=1000,
+        low=10,
+        high=100_000,
+        description="Points of which the most promising is taken.",
+    ),
+    Option(
+        name="max_points",
+        default=250,
+        low=20,
+        high=2_000,
+        description="Results that the model reads at most; a decision takes time in proportion to its square.",
+    ),
+)
+
 SAMPLERS: dict[str, SamplerRow] = {
     "grid": SamplerRow(
         description="Every distinct configuration of a finite space once, in a fixed order.",
-        build=lambda space, _objective, seed, _options: GridSampler(space, seed),
+        build=lambda setting, _options: GridSampler(setting.space, setting.seed),
         finite=True,
     ),
     "random": SamplerRow(
         description="Independent draws from the space.",
-        build=lambda space, _objective, seed, _options: RandomSampler(space, seed),
+        build=lambda setting, _options: RandomSampler(setting.space, setting.seed),
     ),
     "quasi_random": SamplerRow(
         description="A scrambled Sobol sequence: fills the space more evenly than independent draws.",
-        build=lambda space, _objective, seed, _options: QuasiRandomSampler(space, seed),
+        build=lambda setting, _options: QuasiRandomSampler(setting.space, setting.seed),
     ),
     "kde": SamplerRow(
         description="BOHB's kernel densities over the results of the highest rung that has enough of them.",
-        build=lambda space, _objective, seed, options: KdeSampler(space, seed, **options),
+        build=lambda setting, options: KdeSampler(setting.space, setting.seed, **options),
         options=_KDE,
         needs_parameters=True,
     ),
+    "gp": SamplerRow(
+        description="A Gaussian process over configurations and epochs, fitted to the results of all rungs together.",
+        build=lambda setting, options: GpSampler(setting.space, setting.seed, setting.max_epochs, **options),
+        options=_GP,
+    ),
     "tpe": SamplerRow(
         description="Tree-structured Parzen estimator over what the trials came to.",
-        build=lambda space, objective, seed, options: TpeSampler(space, objective, seed, **options),
+        build=lambda setting, options: TpeSampler(setting.space, setting.objective, setting.seed, **options),
         options=_TPE,
         needs_parameters=True,
     ),
@@ -267,6 +318,13 @@ SCHEDULERS: dict[str, SchedulerRow] = {
 }
 
 PRESETS: dict[str, Preset] = {
+    "mobster": Preset(
+        sampler="gp",
+        scheduler="asha_promotion",
+        description="The default: a model of all rungs proposes; whoever is among the best trains on, without waiting.",
+        paper="Klein et al., Model-based Asynchronous Hyperparameter and Neural Architecture Search, arXiv 2003.10865",
+        defaults={"reduction_factor": 2},
+    ),
     "grid": Preset(
         sampler="grid",
         scheduler="none",
@@ -329,10 +387,7 @@ def catalog() -> list[dict[str, Any]]:
             "sampler_description": SAMPLERS[preset.sampler].description,
             "scheduler": preset.scheduler,
             "scheduler_description": SCHEDULERS[preset.scheduler].description,
-            "options": [
-                option.to_dict()
-                for option in (*SAMPLERS[preset.sampler].options, *SCHEDULERS[preset.scheduler].options)
-            ],
+            "options": [option.to_dict() for option in (*preset.sampler_options, *preset.scheduler_options)],
         }
         for name, preset in PRESETS.items()
     ]

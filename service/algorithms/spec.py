@@ -3,8 +3,8 @@
 What there is to choose from is in catalog.py.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Self, TypeVar
 
 from search_spaces import Space, SpaceError
@@ -60,7 +60,7 @@ class AlgorithmSpec:
             errors.append(AlgorithmError(f"{path}.name", unknown(name, PRESETS, "section")))
             return None
         preset = PRESETS[name]
-        sampler, scheduler = SAMPLERS[preset.sampler].options, SCHEDULERS[preset.scheduler].options
+        sampler, scheduler = preset.sampler_options, preset.scheduler_options
         given = {key: value for key, value in raw.items() if key != "name"}
         values = read_options((*sampler, *scheduler), given, path, errors)
         return cls(
@@ -89,6 +89,14 @@ class AlgorithmSpec:
             "sampler": {"name": self.sampler.name, **self.sampler.options},
             "scheduler": {"name": self.scheduler.name, **self.scheduler.options},
         }
+
+    def keeping(self, names: Collection[str], space: Space) -> Self:
+        """Return the algorithm whose clones keep these parameters of the space too, if it makes clones."""
+        if not SCHEDULERS[self.scheduler.name].clones:
+            return self
+        kept = dict.fromkeys([*self.scheduler.options["keep"], *(n for n in space.vector_names if n in names)])
+        options = {**self.scheduler.options, "keep": tuple(kept)}
+        return replace(self, scheduler=Part(name=self.scheduler.name, options=options))
 
     def accepts(self, space: Space, max_epochs: int, path: str = "algorithm") -> None:
         """Check that the algorithm can search this space in trials of so many epochs.
@@ -146,9 +154,10 @@ class AlgorithmSpec:
         size = space.grid_size()
         return size if asked is None else min(asked, size)
 
-    def build_sampler(self, space: Space, objective: Objective, seed: int) -> Sampler:
+    def build_sampler(self, space: Space, objective: Objective, seed: int, max_epochs: int) -> Sampler:
         """Return a fresh sampler."""
-        return SAMPLERS[self.sampler.name].build(space, objective, seed, self.sampler.options)
+        row = SAMPLERS[self.sampler.name]
+        return row.build(Setting(space, objective, seed, max_epochs), self.sampler.options)
 
     def build_scheduler(self, space: Space, objective: Objective, seed: int, max_epochs: int) -> Scheduler:
         """Return a fresh scheduler."""

@@ -70,7 +70,7 @@ class Study:
         self._seed = seed
         self._target = target
         self._patience = patience
-        self._sampler = algorithm.build_sampler(space, objective, seed)
+        self._sampler = algorithm.build_sampler(space, objective, seed, max_epochs)
         self._scheduler = algorithm.build_scheduler(space, objective, seed, max_epochs)
         self._queue: deque[Mapping[str, Any]] = deque()
         self._closed: str | None = None

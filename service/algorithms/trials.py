@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from service.algorithms.objective import Objective
 from service.algorithms.proposals import OriginKind, Start
@@ -56,6 +56,14 @@ class TrialRecord:
         return {"best": (self.best_loss, self.best_epoch), "last": (self.last_loss, self.last_epoch)}[objective.scope]
 
 
+class RungResult(NamedTuple):
+    """What a trial came to at a rung."""
+
+    trial: int
+    epochs: int
+    loss: float
+
+
 class Trials:
     """All trials of a search by number, and the results at the rungs by epoch."""
 
@@ -64,6 +72,8 @@ class Trials:
         self._first_with: dict[str, int] = {}
         self._origins: Counter[OriginKind] = Counter()
         self._rungs: defaultdict[int, dict[int, float]] = defaultdict(dict)
+        self.rung_results: list[RungResult] = []
+        """All results at rungs, in the order they came in."""
         self._live: dict[Phase, dict[int, TrialRecord]] = {phase: {} for phase in LIVE}
 
     def __len__(self) -> int:
@@ -113,6 +123,7 @@ class Trials:
     def record_rung(self, trial: int, epochs: int, loss: float) -> None:
         """Enter a result at a rung; +inf for a trial that failed on the way to it."""
         self._rungs[epochs][trial] = loss
+        self.rung_results.append(RungResult(trial, epochs, loss))
 
     def rungs(self) -> Mapping[int, Mapping[int, float]]:
         """Return the losses at the rungs: epochs -> trial -> loss, in the order they came in."""

@@ -55,7 +55,7 @@ class Budget(Strict):
         None,
         ge=1,
         le=100_000,
-        description="The search ends once so many trials ended, early or not, since its best result came in; null: never.",
+        description="The search ends once so many trials ended, early or not, since its best result; null: never.",
     )
     failures: int = Field(10, ge=0, description="Failed trials that are borne; one more fails the search.")
 
@@ -112,7 +112,7 @@ class SearchSpec(Strict):
         None, description="What may vary: parameter name to its description. Default: the trainable's."
     )
     algorithm: dict[str, Any] = Field(
-        default_factory=lambda: {"name": "asha"},
+        default_factory=lambda: {"name": "mobster"},
         description="A preset with its options, or {sampler, scheduler}: GET /v1/algorithms.",
     )
     objective: Objective = Field(default_factory=lambda: Objective(), description="What is optimised.")

@@ -5,8 +5,9 @@ import math
 import pytest
 
 from search_spaces import Space
-from service.algorithms import AlgorithmError, AlgorithmErrors, AlgorithmSpec, catalog
+from service.algorithms import AlgorithmError, AlgorithmErrors, AlgorithmSpec, Objective, Study, catalog
 from service.algorithms.catalog import PRESETS, SAMPLERS, SCHEDULERS
+from service.schemas import SearchSpec
 from tests.unit.algorithms.simulator import FINITE, SPACE
 
 
@@ -82,13 +83,15 @@ def test_options_of_the_two_parts_of_a_preset_never_share_a_name():
 def test_the_default_of_every_option_is_allowed():
     rows = [*SAMPLERS.values(), *SCHEDULERS.values()]
     options = [option for row in rows for option in row.options]
+    options += [option for row in PRESETS.values() for option in (*row.sampler_options, *row.scheduler_options)]
     assert options
     assert [option.read(option.default, "x") for option in options] == [option.default for option in options]
 
 
 def test_the_catalog_describes_every_preset_and_option():
     rows = catalog()
-    assert [row["name"] for row in rows] == ["grid", "random", "asha", "hyperband", "bohb", "tpe", "pbt", "median"]
+    names = ["mobster", "grid", "random", "asha", "hyperband", "bohb", "tpe", "pbt", "median"]
+    assert [row["name"] for row in rows] == names  # the default first
     assert all(row["description"] and all(option["description"] for option in row["options"]) for row in rows)
 
 
@@ -154,6 +157,14 @@ def test_a_parameter_to_keep_that_the_space_has_not_is_told_the_nearest_one():
     assert (error.path, "did you mean 'width'?" in error.message) == ("algorithm.keep", True)
 
 
+def test_clones_keep_what_gives_the_weights_their_shape_besides_what_the_spec_says():
+    pbt = AlgorithmSpec.parse({"name": "pbt", "keep": ["lr"]}).keeping(["width", "not_in_the_space"], SPACE)
+    assert pbt.to_dict()["keep"] == ("lr", "width")
+    assert AlgorithmSpec.parse(pbt.to_dict()) == pbt
+    asha = AlgorithmSpec.parse({"name": "asha"})
+    assert asha.keeping(["width"], SPACE) is asha
+
+
 @pytest.mark.parametrize("value", ["width", [1], None, {"width": 1}])
 def test_parameters_to_keep_are_a_list_of_names(value):
     assert set(faults({"name": "pbt", "keep": value})) == {"algorithm.keep"}
@@ -163,3 +174,19 @@ def test_a_grid_has_as_many_trials_as_points_or_fewer_if_asked():
     grid, random = AlgorithmSpec.parse({"name": "grid"}), AlgorithmSpec.parse({"name": "random"})
     assert [grid.num_trials(FINITE, asked, 64) for asked in (None, 5, 500)] == [12, 5, 12]
     assert [random.num_trials(FINITE, asked, 64) for asked in (None, 5, 500)] == [64, 5, 500]
+
+
+def test_a_spec_without_an_algorithm_gets_a_preset_that_every_space_can_have():
+    default = AlgorithmSpec.parse(SearchSpec(trainable="digits_mlp").algorithm)
+    assert default.preset == "mobster"
+    assert default.scheduler.options["reduction_factor"] == 2  # the preset's own, not the scheduler's
+    default.accepts(Space.parse({"version": {"type": "constant", "value": 7}}), 9)
+    study = Study(
+        space=Space.parse({"version": {"type": "constant", "value": 7}}),
+        algorithm=default,
+        objective=Objective(metric="loss"),
+        max_trials=2,
+        max_epochs=1,
+        seed=0,
+    )
+    assert [study.next().config for _ in range(2)] == [{"version": 7}] * 2
