@@ -1,4 +1,4 @@
-"""The published JSON Schema of a space. What a schema cannot say, such as that parents come first, `spec` refuses."""
+"""The JSON Schema of a space, published as docs/space.schema.json. What a schema cannot say, such as that parents come first, `spec` refuses."""
 
 from __future__ import annotations
 
@@ -17,13 +17,9 @@ _LOG: dict[str, Any] = {"type": "boolean", "description": "Whether it is its log
 _CHOICES: dict[str, Any] = {"type": "array", "minItems": 1, "uniqueItems": True, "items": _SCALAR}
 
 
-def space_schema(*, ref: str = "#/$defs") -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) of a space. Every space that `Space.parse` takes is valid under it.
-
-    Args:
-        ref: Where its definitions will stand in a larger schema.
-    """
-    condition = {"$ref": f"{ref}/condition"}
+def space_schema() -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of a space. Every space that `Space.parse` takes is valid under it."""
+    condition = {"$ref": "#/$defs/condition"}
     forbidden = {
         "type": "array",
         "items": {**condition, "minProperties": 1},
@@ -35,7 +31,7 @@ def space_schema(*, ref: str = "#/$defs") -> dict[str, Any]:
         "description": "What may vary: parameter name to its description. Parents come before their children.",
         "type": "object",
         "properties": {FORBIDDEN: forbidden},
-        "patternProperties": {f"^(?!__){NAME.pattern}$": {"$ref": f"{ref}/parameter"}},
+        "patternProperties": {f"^(?!__){NAME.pattern}$": {"$ref": "#/$defs/parameter"}},
         "additionalProperties": False,
         "$defs": {
             "parameter": {"oneOf": [_parameter(kind, *facts, condition) for kind, facts in _FACTS.items()]},

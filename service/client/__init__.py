@@ -13,5 +13,6 @@ from service.client.client import Client
 from service.client.download import BrokenDownload
 from service.client.errors import ApiError, ClientError, Unreachable
 from service.client.search import Search
+from service.client.tune import space_from_tune
 
-__all__ = ["ApiError", "BrokenDownload", "Client", "ClientError", "Search", "Unreachable"]
+__all__ = ["ApiError", "BrokenDownload", "Client", "ClientError", "Search", "Unreachable", "space_from_tune"]

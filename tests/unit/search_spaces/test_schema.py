@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +20,13 @@ VALIDATOR = Draft202012Validator(space_schema())
 
 def test_the_schema_is_one() -> None:
     Draft202012Validator.check_schema(space_schema())
+
+
+def test_the_published_file_is_this_schema() -> None:
+    # After a change: json.dumps(space_schema(), indent=2) and a newline.
+    published = Path(__file__).parents[3] / "docs" / "space.schema.json"
+
+    assert json.loads(published.read_text()) == space_schema()
 
 
 def test_every_type_is_in_it() -> None:
