@@ -1,4 +1,4 @@
-"""The JSON Schema of a space, published as docs/space.schema.json. What a schema cannot say, such as that parents come first, `spec` refuses."""
+"""The JSON Schema of a space, published in docs. What it cannot say, e.g. that parents come first, `spec` refuses."""
 
 from __future__ import annotations
 

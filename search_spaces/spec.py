@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any, TypeVar
 
 from search_spaces.clauses import Clauses
@@ -181,7 +182,7 @@ def _check_step(entry: Entry, low: Number, high: Number, step: Number, *, log: b
         entry.refuse("step", f"got {step} together with log, must be one of the two; drop step or log")
     if step <= 0:
         entry.refuse("step", f"got {step}, must be > 0; drop it to take every value")
-    elif low < high and step > high - low:
+    elif low < high and Decimal(str(step)) > Decimal(str(high)) - Decimal(str(low)):
         entry.refuse("step", f"got {step}, must be at most high - low ({high - low}); make it smaller")
     elif (high - low) / step > LARGEST_WHOLE:
         entry.refuse("step", f"got {step}, must leave at most 10**12 steps from low to high; make it larger")

@@ -206,6 +206,7 @@ def test_an_encoded_configuration_that_lacks_an_active_parameter_is_refused() ->
         ({"type": "float", "low": -0.1, "high": 0.1, "step": 0.1}, "-0.1 0.0 0.1"),
         ({"type": "float", "low": 1e-5, "high": 3e-5, "step": 1e-5}, "1e-05 2e-05 3e-05"),
         ({"type": "float", "low": 0, "high": 1, "step": 1 / 3}, "0.0 0.3333333333333333 0.6666666666666666 1.0"),
+        ({"type": "float", "low": 0.01, "high": 0.01001, "step": 1e-5}, "0.01 0.01001"),
         ({"type": "int", "low": 1, "high": 100, "step": 33}, "1 34 67 100"),
         ({"type": "int", "low": 1, "high": 99, "step": 33}, "1 34 67"),
     ],

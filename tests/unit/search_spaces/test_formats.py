@@ -136,7 +136,8 @@ def test_a_space_that_a_sweep_can_say_comes_back_from_it(space: Space) -> None:
     again = from_wandb(json.loads(json.dumps(written)))
 
     for seed in range(5):
-        assert again.check(space.sample(seed)) == again.sample(seed)
+        assert space.check(again.sample(seed)) == again.check(again.sample(seed))
+        assert again.check(space.sample(seed)) == space.sample(seed)
 
 
 @pytest.mark.parametrize(
