@@ -7,6 +7,8 @@ import pytest
 
 from search_spaces import Space
 from service.algorithms import Enqueued, OriginKind
+from service.algorithms.samplers import QuasiRandomSampler
+from service.algorithms.trials import Trials
 from tests.unit.algorithms.simulator import FINITE, SPACE, Simulation, replay, study
 
 QUASI = {"sampler": {"name": "quasi_random"}, "scheduler": {"name": "none"}}
@@ -81,3 +83,9 @@ def test_many_parameters_are_covered_evenly_each():
     space = Space.parse({f"x{number}": {"type": "float", "low": 0.0, "high": 1.0} for number in range(40)})
     drawn = np.array([list(config.values()) for config in configs(space, 64)])
     assert (np.sort((drawn * 64).astype(int), axis=0) == np.arange(64)[:, None]).all()
+
+
+def test_a_sampler_can_be_asked_for_an_earlier_point_again():
+    sampler = QuasiRandomSampler(SQUARE, 0)
+    first, _ = sampler.propose(0, Trials())
+    assert sampler.propose(0, Trials())[0] == first
