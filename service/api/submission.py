@@ -118,6 +118,7 @@ def resolve(raw: Any, registry: Registry, nodes: Sequence[Node]) -> Submission:
     slots = capacity(nodes, _claim(spec))
     faults += _resource_faults(spec, nodes, slots)
     if space is not None and algorithm is not None:
+        algorithm = algorithm.keeping(described["shape_parameters"], space)
         _collect(faults, lambda: algorithm.accepts(space, epochs))
         _collect(faults, lambda: [space.complete(c, 0, path=f"enqueue.{i}") for i, c in enumerate(spec.enqueue)])
     if faults or space is None or algorithm is None:

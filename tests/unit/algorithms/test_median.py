@@ -41,8 +41,11 @@ def test_a_trial_is_no_part_of_the_median_it_is_compared_with():
     median = started(3, min_trials=2)
     report(median, 0, 1, 0.1)
     report(median, 1, 1, 0.3)
-    action = report(median, 2, 1, 0.9)[0]
-    assert action.cutoff == pytest.approx(0.2)
+    assert report(median, 2, 1, 0.9)[0].cutoff == pytest.approx(0.2)
+    better = started(3, min_trials=2)
+    report(better, 0, 1, 0.3)
+    report(better, 1, 1, 0.5)
+    assert report(better, 2, 1, 0.1)[0].cutoff == pytest.approx(0.4)
 
 
 def test_others_that_have_ended_still_count():

@@ -103,6 +103,29 @@ def test_once_nobody_can_come_any_more_the_share_goes_on_and_the_rest_is_stopped
     assert isinstance(asha.next(), Done)
 
 
+def test_a_rung_is_final_only_when_those_just_promoted_have_answered_it():
+    asha = started(6)
+    for trial in range(3):
+        report(asha, trial, 1, 0.5 + trial / 10)
+    assert asha.next().trial == 0
+    report(asha, 0, 3, 0.9)
+    for trial in (3, 4):
+        report(asha, trial, 1, 0.8)
+    actions = report(asha, 5, 1, 0.1)
+    assert [action.trial for action in actions if action.kind is ActionKind.PROMOTE] == [5], (
+        "and not 0, alone at rung 1"
+    )
+    assert (asha.next().trial, isinstance(asha.next(), Wait)) == (5, True)
+    assert kinds(report(asha, 5, 3, 0.2)) == [(5, "pause"), (5, "promote"), (0, "stop")]
+
+
+def test_a_search_of_nothing_but_nan_ends():
+    asha = started(2)
+    assert kinds(report(asha, 0, 1, None)) == [(0, "stop")]
+    assert kinds(report(asha, 1, 1, None)) == [(1, "stop")]
+    assert isinstance(asha.next(), Done)
+
+
 def test_numbers_are_told_in_the_metrics_own_direction():
     asha = started(6, objective=Objective(metric="accuracy", mode="max"))
     for trial in range(5):

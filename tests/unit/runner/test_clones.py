@@ -62,15 +62,15 @@ def test_a_parents_checkpoint_goes_once_the_clone_has_its_own(searches):
 
 
 def test_a_clone_whose_gang_breaks_before_its_first_checkpoint_begins_with_its_parents_again(searches):
-    search = submit(searches, section={"name": "pbt", "interval": 4})
+    often = {"checkpoints": {"every_epochs": 1}, "objective": {"scope": "last"}}
+    search = submit(searches, section={"name": "pbt", "interval": 4}, **often)
     driver = Driver(searches.run(search, slots=4))
     while not clones_of(searches, search):
         driver.step()
     (clone,) = clones_of(searches, search)
-    while clone.number not in driver.gangs:
-        driver.fill()
-    for _ in range(2):
-        driver.train(clone.number)
+    driver.fill()
+    for _ in range(2):  # its parent trains on meanwhile, and keeps what it would otherwise not
+        driver.train(clone.origin["data"]["parent"])
     driver.crash(clone.number)
     driver.to_the_end()
     first, second = searches.ledger.attempts(search, clone.number)[:2]
@@ -122,6 +122,10 @@ def test_a_search_with_clones_goes_on_wherever_its_runner_was_lost(searches):
             driver.step()
         if driver.run.finished:
             break
+    for clone in clones_of(searches, search):
+        starts = {attempt.start_epoch for attempt in searches.ledger.attempts(search, clone.number)}
+        assert min(starts) == clone.origin["data"]["epoch"]
+    assert warnings(searches, search) == []
     states = {trial.state for trial in searches.ledger.trials(search)}
     assert states == {TrialState.COMPLETED, TrialState.STOPPED}
     assert judge(searches.ledger, search).faults == []
