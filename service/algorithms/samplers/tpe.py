@@ -25,11 +25,13 @@ _MOST_GOOD = 25
 class TpeSampler(Sampler):
     """Models the results of one rung, the highest that has enough of them: the start-up's number.
 
-    So a trial stopped at epoch 1 is never compared with one at epoch 52. (To order all trials by the furthest rung, then by
-    the loss there, as Optuna does, brought no more with ASHA, and takes a lucky early climber for a good one.) A trial that trains on, waits or was stopped
+    So a trial stopped at epoch 1 is never compared with one at epoch 52. A trial that trains on, waits or was stopped
     counts by what it had at that rung; one that has gone no further, by its best epoch if the objective's scope is the
     best. A failed trial counts with the worst loss, and so does a result that is not finite. Trials without a result
     are not counted, so parallel workers do not shorten the start-up; but no configuration is proposed twice.
+
+    The alternative, all trials in the order of the furthest rung and then of the loss there, as Optuna has it, takes a
+    lucky early climber for a good one, and brought no more under ASHA.
 
     Of more than `max_points` results the model reads so many: the best of them, and others at even distances in the
     order of their losses; as many of them count as good as would of all.
