@@ -63,6 +63,8 @@ class SchedulerRow:
     options: tuple[AnyOption, ...] = ()
     clones: bool = False
     """Whether it ends trials to begin copies of others with configurations of its own."""
+    between_rungs: bool = False
+    """Whether it also decides about epochs between its rungs."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -306,6 +308,7 @@ SCHEDULERS: dict[str, SchedulerRow] = {
         description="Stops a trial whose best so far is worse than the median of the others' mean values.",
         build=lambda setting, options: MedianStopping(setting.max_epochs, setting.objective, **options),
         options=_MEDIAN,
+        between_rungs=True,
     ),
     "pbt": SchedulerRow(
         description="Members meet at intervals; the worst end, and altered clones of the best take their places.",
