@@ -11,10 +11,10 @@ from collections.abc import Sequence
 
 import typer
 
-from service.cli import acting, diagnosis, operating, reading, submitting, watching
+from service.cli import acting, diagnosis, operating, reading, simulating, submitting, watching
 from service.cli.console import complain
 from service.client import ApiError, ClientError
-from service.errors import RungError
+from service.errors import InvalidInput, RungError
 
 FAILED = 1
 WRONG_INPUT = 2
@@ -26,7 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for commands in (operating, submitting, reading, watching, acting, diagnosis):
+for commands in (operating, submitting, simulating, reading, watching, acting, diagnosis):
     commands.register(app)
 
 
@@ -41,6 +41,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     except ApiError as error:
         complain(str(error), _way_out(error))
         sys.exit(WRONG_INPUT if error.status in (400, 422) else FAILED)
+    except InvalidInput as error:
+        complain("\n".join(f"{fault.path}: {fault.message}" for fault in error.faults))
+        sys.exit(WRONG_INPUT)
     except (ClientError, RungError) as error:
         complain(str(error))
         sys.exit(FAILED)
