@@ -5,6 +5,7 @@ Running what is decided here, and storing it, is the business of the packages ab
 """
 
 from service.algorithms.actions import Action, ActionKind
+from service.algorithms.audit import Audit, Difference, End, decide_again
 from service.algorithms.catalog import catalog
 from service.algorithms.errors import AlgorithmError, AlgorithmErrors
 from service.algorithms.events import Cancelled, Closed, Enqueued, Event, Failed, Reported, Resized, event_from_dict
@@ -29,9 +30,12 @@ __all__ = [
     "AlgorithmError",
     "AlgorithmErrors",
     "AlgorithmSpec",
+    "Audit",
     "Cancelled",
     "Closed",
+    "Difference",
     "Done",
+    "End",
     "Enqueued",
     "Event",
     "Failed",
@@ -46,6 +50,7 @@ __all__ = [
     "Study",
     "Wait",
     "catalog",
+    "decide_again",
     "draw_seed",
     "event_from_dict",
     "proposal_from_dict",

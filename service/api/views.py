@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from service.algorithms import AlgorithmSpec
+from service.algorithms import AlgorithmSpec, Audit
 from service.models import Attempt, Checkpoint, Event, Report, Search, Trial
 from service.schemas import (
     AttemptView,
+    AuditView,
     BestView,
     CheckpointView,
+    DifferenceView,
     EventView,
     ReportView,
     SearchSpec,
@@ -121,6 +123,20 @@ def event_view(event: Event) -> EventView:
     """One line of a search's log."""
     return EventView(
         seq=event.seq, kind=event.kind, trial=event.trial, attempt=event.attempt, data=dict(event.data), at=event.at
+    )
+
+
+def audit_view(search: str, audit: Audit) -> AuditView:
+    """What came of deciding a search again."""
+    found = audit.difference
+    return AuditView(
+        search=search,
+        checked=audit.checked,
+        difference=None
+        if found is None
+        else DifferenceView(
+            seq=found.seq, trial=found.trial, recorded=found.recorded, now=found.now, fields=list(found.fields)
+        ),
     )
 
 

@@ -1,4 +1,4 @@
-"""Commands that only read: `ls show trials best trainables`. What follows a search over time is in `watching`."""
+"""Commands that only read: `ls show trials best audit trainables`. What follows a search over time is in `watching`."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from service.cli.connection import connect
 from service.cli.console import Format, Output, duration, say, show, table_of
 from service.cli.live import dashboard
 from service.client import Search
-from service.schemas import BestView, SearchView, TrialView
+from service.schemas import AuditView, BestView, DifferenceView, SearchView, TrialView
 from service.states import SearchState, TrialState
 
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
-    for command in (ls, trials, best, trainables):
+    for command in (ls, trials, best, audit, trainables):
         app.command()(command)
     app.command(name="show")(show_search)
 
@@ -87,6 +87,15 @@ def best(
         show(found.model_dump(mode="json"), output, lambda: _best_text(found), lambda: [_best_row(found)])
         if download is not None:
             _fetch(search, download)
+
+
+def audit(search_id: SearchId, output: Output = Format.TABLE) -> None:
+    """Decide a search again from what is recorded of it: exit 0 the same, 1 at the first difference."""
+    with connect() as client:
+        found = client.search(search_id).audit()
+    show(found.model_dump(mode="json"), output, lambda: _audit_text(found), lambda: [_audit_row(found)])
+    if found.difference is not None:
+        raise typer.Exit(1)
 
 
 def trainables(output: Output = Format.TABLE) -> None:
@@ -157,6 +166,27 @@ def _best_text(found: BestView) -> RenderableType:
     table = table_of(facts)
     table.show_header = False
     return Group(table, note)
+
+
+def _audit_row(found: AuditView) -> dict[str, Any]:
+    nothing = dict.fromkeys(DifferenceView.model_fields)
+    difference = nothing if found.difference is None else found.difference.model_dump(mode="json")
+    return {"search": found.search, "checked": found.checked, **difference}
+
+
+def _audit_text(found: AuditView) -> str:
+    difference = found.difference
+    if difference is None:
+        return f"{found.search}: {found.checked} recorded decisions are decided the same again"
+    where = f"event {difference.seq}" + ("" if difference.trial is None else f", trial {difference.trial}")
+    return "\n".join(
+        (
+            f"{found.search}: recorded decision {found.checked} ({where}) is decided otherwise now",
+            f"recorded: {difference.recorded}",
+            f"now: {difference.now}",
+            *(f"  {field}" for field in difference.fields),
+        )
+    )
 
 
 _SEARCH_COLUMNS = ("id", "name", "state", "trials", "best", "metric", "age", "reason")

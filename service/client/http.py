@@ -97,15 +97,18 @@ class Http:
         """Closes the connections; what is read afterwards opens new ones no more."""
         self._client.close()
 
-    def get(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
+    def get(self, path: str, params: Mapping[str, Any] | None = None, *, timeout_s: float | None = None) -> Any:
         """The JSON of an answer; parameters that are None are left out.
+
+        Args:
+            timeout_s: seconds that the answer may take to begin; None: as for any other.
 
         Raises:
             ApiError: the service refuses.
             Unreachable: it does not answer.
         """
         given = {name: value for name, value in (params or {}).items() if value is not None}
-        return self._json("GET", path, params=given)
+        return self._json("GET", path, params=given, timeout=timeout_s or self._timeout_s)
 
     def post(self, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Any:
         """Sends JSON and returns the JSON of the answer; raises as `get`."""

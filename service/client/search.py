@@ -14,7 +14,7 @@ from service.client.download import download_checkpoint
 from service.client.errors import ApiError
 from service.client.events import follow
 from service.client.http import Http
-from service.schemas import BestView, EventView, ReportView, SearchView, TrialPage, TrialView
+from service.schemas import AuditView, BestView, EventView, ReportView, SearchView, TrialPage, TrialView
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -123,6 +123,17 @@ class Search:
     def events(self, after: int = 0) -> Iterator[EventView]:
         """Its events after sequence `after`, each once and in order, until it ends; outlives lost connections."""
         return follow(self._http, self._path, after)
+
+    def audit(self, timeout_s: float = 600.0) -> AuditView:
+        """Has every recorded proposal and verdict decided again, and the first difference reported, if there is one.
+
+        Args:
+            timeout_s: seconds; it takes as long as all decisions of the search took together.
+
+        Raises:
+            Unreachable: it took longer.
+        """
+        return AuditView.model_validate(self._http.get(f"{self._path}/audit", timeout_s=timeout_s))
 
     def stop(self) -> Self:
         """Asks that no new trial starts; running ones finish."""

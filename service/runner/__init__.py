@@ -5,6 +5,7 @@ does it). Which searches run, and with how many slots, is the coordinator's.
 """
 
 from service.runner.actor import SearchRunner, runner_name
+from service.runner.audit import audit_search
 from service.runner.recovery import study_of
 
-__all__ = ["SearchRunner", "runner_name", "study_of"]
+__all__ = ["SearchRunner", "audit_search", "runner_name", "study_of"]

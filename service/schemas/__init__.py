@@ -16,8 +16,10 @@ from service.schemas.spec import (
 from service.schemas.views import (
     AlgorithmView,
     AttemptView,
+    AuditView,
     BestView,
     CheckpointView,
+    DifferenceView,
     EventView,
     Health,
     ReportView,
@@ -32,10 +34,12 @@ from service.schemas.views import (
 __all__ = [
     "AlgorithmView",
     "AttemptView",
+    "AuditView",
     "BestView",
     "Budget",
     "CheckpointView",
     "Checkpoints",
+    "DifferenceView",
     "EventView",
     "Health",
     "Objective",

@@ -138,6 +138,24 @@ class EventView(View):
     at: datetime = Field(description="When it was written.")
 
 
+class DifferenceView(View):
+    """A recorded proposal or verdict that would be decided otherwise now."""
+
+    seq: int = Field(description="Sequence of the event that holds it.")
+    trial: int | None = Field(description="Number of the trial it concerns, if one.")
+    recorded: str = Field(description="What was decided.")
+    now: str = Field(description="What would be decided now.")
+    fields: list[str] = Field(description="Each field that differs, with both values.")
+
+
+class AuditView(View):
+    """A search decided again from what is recorded of it."""
+
+    search: str = Field(description="Id of the search.")
+    checked: int = Field(description="Proposals, facts with their verdicts, and the end, that were decided again.")
+    difference: DifferenceView | None = Field(description="The first one; None where there is none.")
+
+
 class ValidationView(View):
     """What would run, if this spec were submitted."""
 

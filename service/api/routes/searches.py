@@ -10,9 +10,10 @@ from fastapi.concurrency import run_in_threadpool
 
 from service.api.context import Context, ContextDep, SearchId
 from service.api.submission import Submission, first_proposals, read_body, resolve
-from service.api.views import search_view
+from service.api.views import audit_view, search_view
 from service.errors import FieldFault, InvalidInput
-from service.schemas import SearchPage, SearchView, ValidationView
+from service.runner import audit_search
+from service.schemas import AuditView, SearchPage, SearchView, ValidationView
 from service.states import Intent, SearchState
 from service.store import IdempotencyKey
 
@@ -74,6 +75,12 @@ def list_searches(
 def show(search: SearchId, context: ContextDep) -> SearchView:
     """One search: its state and why, its progress, its best so far."""
     return search_view(context.ledger, context.ledger.search(search))
+
+
+@router.get("/v1/searches/{search}/audit")
+def audit(search: SearchId, context: ContextDep) -> AuditView:
+    """Every recorded proposal and verdict decided again by a fresh Study: the first difference, if any."""
+    return audit_view(search, audit_search(context.ledger, search))
 
 
 @router.post("/v1/searches/{search}/stop", status_code=202)

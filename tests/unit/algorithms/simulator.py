@@ -5,10 +5,10 @@ No clock: which of the running trials reports next is drawn at random, so trials
 
 import json
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import log10
-from typing import Any
+from typing import Any, Literal
 
 from search_spaces import Space
 from service.algorithms import (
@@ -20,12 +20,12 @@ from service.algorithms import (
     Event,
     Failed,
     Objective,
-    Proposal,
     Reported,
     Resume,
     Start,
     Study,
     Wait,
+    audit,
     event_from_dict,
     proposal_from_dict,
 )
@@ -180,15 +180,34 @@ def replay(study: Study, journal: list[Entry]) -> None:
             study.accept_event(event_from_dict(fact), [Action.from_dict(action) for action in actions])
 
 
+@dataclass(frozen=True, kw_only=True)
+class Recorded:
+    """An entry as an audit reads it."""
+
+    seq: int
+    kind: Literal["proposal", "fact"]
+    data: Mapping[str, Any]
+    actions: Sequence[Mapping[str, Any]]
+    trial: int | None
+
+
+def recorded(journal: list[Entry]) -> list[Recorded]:
+    """A journal as an audit reads it."""
+    return [
+        Recorded(
+            seq=seq,
+            kind="proposal" if kind == "proposal" else "fact",
+            data=fact,
+            actions=actions,
+            trial=fact.get("trial"),
+        )
+        for seq, (kind, fact, actions) in enumerate(journal, start=1)
+    ]
+
+
 def decide_again(study: Study, journal: list[Entry]) -> None:
     """Assert that a Study decides each of these entries as it was decided."""
-    for kind, fact, actions in journal:
-        if kind == "proposal":
-            proposal: Proposal = study.next()
-            assert _json(proposal.to_dict()) == fact
-        else:
-            told = study.tell(event_from_dict(fact))
-            assert [_json(action.to_dict()) for action in told] == actions
+    assert audit.decide_again(study, recorded(journal)).difference is None
 
 
 def _json(fact: dict[str, Any]) -> dict[str, Any]:

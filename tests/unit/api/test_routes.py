@@ -25,6 +25,7 @@ NAMED = {
     ("GET", "/v1/searches/{search}/reports"),
     ("GET", "/v1/searches/{search}/best"),
     ("GET", "/v1/searches/{search}/best/checkpoint"),
+    ("GET", "/v1/searches/{search}/audit"),
     ("POST", "/v1/searches/{search}/cancel"),
     ("POST", "/v1/searches/{search}/stop"),
     ("GET", "/v1/searches/{search}/events"),
@@ -182,6 +183,24 @@ def test_the_best_is_the_best_of_all_reports(service, ended):
     reports = service.http.get(f"/v1/searches/{ended}/reports").json()
     assert best["value"] == min(report["value"] for report in reports)
     assert service.http.get(f"/v1/searches/{ended}").json()["best"] == best
+
+
+def test_an_audit_decides_the_recorded_search_again(service, ended):
+    view = service.http.get(f"/v1/searches/{ended}/audit").json()
+    assert view == {
+        "search": ended,
+        "checked": len(service.searches.ledger.history(ended)) + 1,
+        "difference": None,
+    }
+    assert_problem(service.http.get("/v1/searches/nothere/audit"), 404)
+
+
+def test_an_audit_says_what_differs(service, ended, monkeypatch):
+    monkeypatch.setattr("service.algorithms.samplers.base.draw_seed", lambda *_: 1)
+    difference = service.http.get(f"/v1/searches/{ended}/audit").json()["difference"]
+    assert (difference["trial"], difference["recorded"][:13]) == (0, "start trial 0")
+    assert difference["recorded"] != difference["now"]
+    assert difference["fields"]
 
 
 def test_a_search_without_a_value_has_no_best(service):

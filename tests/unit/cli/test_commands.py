@@ -16,7 +16,7 @@ import yaml
 
 from service.cli.submitting import with_fields
 from tests.unit.cli.conftest import Rung
-from tests.unit.client.double import FakeService, checkpoint_tar, ended, event, problem, view
+from tests.unit.client.double import PARTED, FakeService, checkpoint_tar, ended, event, problem, view
 
 ID = "k3abcdefghij"
 
@@ -88,6 +88,23 @@ def test_setting_fields_makes_what_is_missing_and_leaves_the_original_alone() ->
 def test_wait_exits_as_the_search_ended(rung: Rung, service: FakeService, state: str, code: int) -> None:
     service.views = [view(state=state)]
     assert rung("wait", ID).code == code
+
+
+def test_an_audit_without_a_difference_exits_0_and_one_with_says_where_and_exits_1(
+    rung: Rung, service: FakeService
+) -> None:
+    same = rung("audit", ID)
+    assert (same.code, same.out) == (0, f"{ID}: 45 recorded decisions are decided the same again\n")
+    service.audit = PARTED
+    parted = rung("audit", ID)
+    assert parted.code == 1
+    assert parted.out.splitlines() == [
+        f"{ID}: recorded decision 17 (event 33, trial 4) is decided otherwise now",
+        "recorded: continue trial 4: rung 0",
+        "now: stop trial 4: rung 0",
+        '  [0].kind: "continue" is recorded, "stop" now',
+    ]
+    assert json.loads(rung("audit", ID, "-o", "json").out) == PARTED
 
 
 def test_wait_exits_124_when_time_runs_out(rung: Rung, service: FakeService) -> None:

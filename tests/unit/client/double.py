@@ -108,6 +108,7 @@ class FakeService:
     failures: list[httpx2.Response | Exception] = field(default_factory=list)
     refusal: httpx2.Response | None = None
     best: dict[str, Any] | None = field(default_factory=best)
+    audit: dict[str, Any] = field(default_factory=lambda: {**SAME})
     tar: bytes = b""
     page: int = 2
     requests: list[httpx2.Request] = field(default_factory=list)
@@ -145,6 +146,7 @@ class FakeService:
             ("GET", f"{one}/reports"): lambda: httpx2.Response(200, json=REPORTS),
             ("GET", f"{one}/best"): self._best,
             ("GET", f"{one}/best/checkpoint"): lambda: httpx2.Response(200, content=self.tar),
+            ("GET", f"{one}/audit"): lambda: httpx2.Response(200, json=self.audit),
             ("GET", f"{one}/events"): self._stream,
             ("GET", "/trainables"): lambda: httpx2.Response(200, json=TRAINABLES),
             ("GET", "/healthz"): lambda: httpx2.Response(200, json={"status": "ok"}),
@@ -171,6 +173,18 @@ class FakeService:
         return httpx2.Response(200, headers={"Content-Type": "text/event-stream"}, text=": ping\n\n" + text)
 
 
+SAME = {"search": "k3abcdefghij", "checked": 45, "difference": None}
+PARTED = {
+    "search": "k3abcdefghij",
+    "checked": 17,
+    "difference": {
+        "seq": 33,
+        "trial": 4,
+        "recorded": "continue trial 4: rung 0",
+        "now": "stop trial 4: rung 0",
+        "fields": ['[0].kind: "continue" is recorded, "stop" now'],
+    },
+}
 PLAN = {
     "spec": {"trainable": "digits_mlp"},
     "trials": 16,

@@ -11,7 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.client import ApiError, BrokenDownload, Client, Search, Unreachable
-from tests.unit.client.double import TOKEN, FakeService, best, checkpoint_tar, ended, event, problem, trial, view
+from tests.unit.client.double import (
+    PARTED,
+    TOKEN,
+    FakeService,
+    best,
+    checkpoint_tar,
+    ended,
+    event,
+    problem,
+    trial,
+    view,
+)
 
 FILES = {"model.safetensors": b"weights" * 100, "state.json": b"{}"}
 
@@ -41,6 +52,22 @@ def test_a_search_that_is_gone_is_not_mistaken_for_one_without_a_best(search: Se
     service.refusal = problem(404, "Not found", "no search")
     with pytest.raises(ApiError, match="no search"):
         search.best()
+
+
+def test_an_audit_says_where_the_record_and_what_is_decided_now_part(search: Search, service: FakeService) -> None:
+    assert search.audit().difference is None
+    service.audit = PARTED
+    found = search.audit().difference
+    assert found is not None
+    assert (found.seq, found.trial, found.now) == (33, 4, "stop trial 4: rung 0")
+
+
+def test_an_audit_may_take_its_time(search: Search, service: FakeService) -> None:
+    search.audit(timeout_s=77.0)
+    search.best()
+    timeouts = [request.extensions["timeout"]["read"] for request in service.requests[-2:]]
+    assert timeouts[0] == 77.0
+    assert timeouts[1] < 77.0
 
 
 def test_trials_are_a_table_over_all_pages_with_a_column_for_each_parameter(
