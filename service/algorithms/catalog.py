@@ -4,7 +4,7 @@ How a spec's section becomes a choice from these tables is in spec.py.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from search_spaces import Space
@@ -75,24 +75,6 @@ class Preset:
     scheduler: str
     description: str
     paper: str
-    defaults: Options = field(default_factory=dict)
-    """Defaults that differ from those of its parts."""
-
-    @property
-    def sampler_options(self) -> tuple[AnyOption, ...]:
-        """The sampler's options with this preset's defaults."""
-        return self._own(SAMPLERS[self.sampler].options)
-
-    @property
-    def scheduler_options(self) -> tuple[AnyOption, ...]:
-        """The scheduler's options with this preset's defaults."""
-        return self._own(SCHEDULERS[self.scheduler].options)
-
-    def _own(self, options: tuple[AnyOption, ...]) -> tuple[AnyOption, ...]:
-        return tuple(
-            replace(option, default=self.defaults[option.name]) if option.name in self.defaults else option
-            for option in options
-        )
 
 
 _RUNGS = (
@@ -237,10 +219,10 @@ _GP = (
     ),
     Option(
         name="candidates",
-        default=1000,
-        low=10,
+        default=32,
+        low=4,
         high=100_000,
-        description="Points of which the most promising is taken.",
+        description="Draws of which the most promising is taken; more of them trust the model more.",
     ),
     Option(
         name="max_points",
@@ -326,7 +308,6 @@ PRESETS: dict[str, Preset] = {
         scheduler="asha_promotion",
         description="The default: a model of all rungs proposes; whoever is among the best trains on, without waiting.",
         paper="Klein et al., Model-based Asynchronous Hyperparameter and Neural Architecture Search, arXiv 2003.10865",
-        defaults={"reduction_factor": 2},
     ),
     "grid": Preset(
         sampler="grid",
@@ -390,7 +371,10 @@ def catalog() -> list[dict[str, Any]]:
             "sampler_description": SAMPLERS[preset.sampler].description,
             "scheduler": preset.scheduler,
             "scheduler_description": SCHEDULERS[preset.scheduler].description,
-            "options": [option.to_dict() for option in (*preset.sampler_options, *preset.scheduler_options)],
+            "options": [
+                option.to_dict()
+                for option in (*SAMPLERS[preset.sampler].options, *SCHEDULERS[preset.scheduler].options)
+            ],
         }
         for name, preset in PRESETS.items()
     ]

@@ -60,7 +60,7 @@ class AlgorithmSpec:
             errors.append(AlgorithmError(f"{path}.name", unknown(name, PRESETS, "section")))
             return None
         preset = PRESETS[name]
-        sampler, scheduler = preset.sampler_options, preset.scheduler_options
+        sampler, scheduler = SAMPLERS[preset.sampler].options, SCHEDULERS[preset.scheduler].options
         given = {key: value for key, value in raw.items() if key != "name"}
         values = read_options((*sampler, *scheduler), given, path, errors)
         return cls(

@@ -5,9 +5,8 @@ What stands between the two marks of the page is generated; the rest of it is wr
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from service.algorithms.catalog import PRESETS, SAMPLERS, SCHEDULERS
 
@@ -25,13 +24,9 @@ def generated(page: str) -> str:
     return page.partition(BEGIN)[2].partition(END)[0]
 
 
-def _own(defaults: Mapping[str, Any]) -> str:
-    return "".join(f", `{name}` {value}" for name, value in defaults.items())
-
-
 def _presets() -> str:
     rows = (
-        f"| `{name}` | `{row.sampler}` | `{row.scheduler}`{_own(row.defaults)} | {row.description} | {row.paper} |"
+        f"| `{name}` | `{row.sampler}` | `{row.scheduler}` | {row.description} | {row.paper} |"
         for name, row in PRESETS.items()
     )
     return _table("| preset | sampler | scheduler | what it does | paper |", rows)

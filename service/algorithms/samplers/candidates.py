@@ -12,7 +12,7 @@ from search_spaces import Space, SpaceError
 
 Array = NDArray[np.float64]
 
-_STEPS = (0.005, 0.3)
+_STEPS = (0.05, 0.5)
 """Shortest and longest typical step away from a good trial, in units of a parameter's range."""
 _FEW = 0.3
 """Share of the parameters that half of the steps move."""

@@ -6,6 +6,10 @@ scheduler: Klein et al., Model-based Asynchronous Hyperparameter and Neural Arch
 next configuration has the greatest expected improvement at the last epoch (Jones et al. 1998). Trials that still train
 are there as what the model expects of them (the kriging believer of Ginsbourger et al. 2010), so parallel proposals
 keep apart. The process itself is in surrogate.py, the points among which the best is sought in candidates.py.
+
+Those points are few, and none is very near a known trial. With a thousand of them, and small steps, the search stuck to
+the neighbourhood of an early good trial wherever the loss is flat or ragged, and lost to random configurations; with
+few, chance explores where the model is too sure of itself.
 """
 
 import math
