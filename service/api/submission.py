@@ -16,6 +16,7 @@ import yaml
 
 from search_spaces import Space, SpaceError, SpaceErrors
 from service.algorithms import AlgorithmError, AlgorithmErrors, AlgorithmSpec, Objective, Start
+from service.algorithms.forecast import Forecast, forecast
 from service.coordinator import Claim, Node, capacity
 from service.errors import FieldFault, InvalidInput, MalformedBody, UnsupportedMediaType
 from service.runner import study_of
@@ -153,6 +154,20 @@ def first_proposals(submission: Submission) -> list[dict[str, Any]]:
             break
         proposals.append({"config": dict(proposal.config), "origin": proposal.origin.to_dict()})
     return proposals
+
+
+def cost_of(submission: Submission) -> Forecast:
+    """What the search would train and how long that takes, if the whole cluster were its own."""
+    budget = submission.spec.budget
+    assert budget.trials is not None
+    assert budget.epochs is not None
+    return forecast(
+        submission.algorithm,
+        trials=budget.trials,
+        epochs=budget.epochs,
+        slots=min(submission.slots, submission.spec.parallelism),
+        seed=submission.spec.seed,
+    )
 
 
 def _default_name(trainable: str, algorithm: AlgorithmSpec) -> str:

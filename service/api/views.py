@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from service.algorithms import AlgorithmSpec, Audit
+from service.algorithms.forecast import Forecast
 from service.models import Attempt, Checkpoint, Event, Report, Search, Trial
 from service.schemas import (
     AttemptView,
@@ -13,7 +14,9 @@ from service.schemas import (
     CheckpointView,
     DifferenceView,
     EventView,
+    ForecastView,
     ReportView,
+    RungCostView,
     SearchSpec,
     SearchView,
     TrialView,
@@ -52,6 +55,19 @@ def search_view(ledger: Ledger, search: Search) -> SearchView:
             "best": f"{link}/best",
             "checkpoint": f"{link}/best/checkpoint",
         },
+    )
+
+
+def forecast_view(forecast: Forecast) -> ForecastView:
+    """What a search would cost."""
+    return ForecastView(
+        trials=forecast.trials,
+        epochs=forecast.epochs,
+        wall_epochs=forecast.wall_epochs,
+        rungs=[RungCostView(epoch=cost.epoch, trials=cost.trials, epochs=cost.epochs) for cost in forecast.rungs],
+        least_epochs=forecast.least_epochs,
+        most_epochs=forecast.most_epochs,
+        exact=forecast.exact,
     )
 
 

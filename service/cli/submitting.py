@@ -78,4 +78,9 @@ def _plan_row(plan: Mapping[str, Any]) -> dict[str, Any]:
         "grid_size": plan["grid_size"],
         "slots": plan["slots"],
         "rungs": " ".join(map(str, plan["rungs"])),
+        **{name: plan["forecast"][name] for name in _COSTS},
     }
+
+
+_COSTS = ("epochs", "least_epochs", "most_epochs", "wall_epochs", "exact")
+"""Of a forecast, what a line has room for."""

@@ -165,6 +165,30 @@ class ValidationView(View):
     slots: int = Field(description="Trials that the cluster could run at once.")
     rungs: list[int] = Field(description="Epochs at which the scheduler decides.")
     first_proposals: list[dict[str, Any]] = Field(description="Configuration and origin of what would be tried first.")
+    forecast: ForecastView = Field(description="What it would cost, on made-up curves.")
+
+
+class RungCostView(View):
+    """What is trained on the way to one rung."""
+
+    epoch: int = Field(description="The rung's epoch.")
+    trials: int = Field(description="Trials that train on the way to it, from the rung below.")
+    epochs: int = Field(description="Epochs that they train there together.")
+
+
+class ForecastView(View):
+    """What a search would train if the order of its trials were settled at their first epoch.
+
+    `budget.target`, `budget.patience`, `budget.seconds` and failures are left out: they only end it earlier.
+    """
+
+    trials: int = Field(description="Trials that would begin, clones included.")
+    epochs: int = Field(description="Epochs that they would train together.")
+    wall_epochs: float = Field(description="How long that takes on these slots, in units of the time of one epoch.")
+    rungs: list[RungCostView] = Field(description="The epochs by rung, the lowest first.")
+    least_epochs: int = Field(description="The epochs if every trial ended as soon as it may: no result is finite.")
+    most_epochs: int = Field(description="The epochs if no trial ended early: trials times epochs.")
+    exact: bool = Field(description="False where a part was simulated and the rest inferred; most_epochs always holds.")
 
 
 class TrainableView(View):
@@ -201,3 +225,4 @@ class Health(View):
 
 
 BestView.model_rebuild()
+ValidationView.model_rebuild()

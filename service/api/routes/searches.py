@@ -9,8 +9,8 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from service.api.context import Context, ContextDep, SearchId
-from service.api.submission import Submission, first_proposals, read_body, resolve
-from service.api.views import audit_view, search_view
+from service.api.submission import Submission, cost_of, first_proposals, read_body, resolve
+from service.api.views import audit_view, forecast_view, search_view
 from service.errors import FieldFault, InvalidInput
 from service.runner import audit_search
 from service.schemas import AuditView, SearchPage, SearchView, ValidationView
@@ -128,6 +128,7 @@ def _validate(context: Context, body: bytes, content_type: str) -> ValidationVie
         slots=min(submission.slots, spec.parallelism),
         rungs=submission.rungs,
         first_proposals=first_proposals(submission),
+        forecast=forecast_view(cost_of(submission)),
     )
 
 

@@ -48,11 +48,11 @@ def test_an_inactive_parameter_is_left_out_and_the_condition_counts():
     optimizer = {"type": "categorical", "choices": ["sgd", "adam"]}
     nesterov = {"type": "bool", "when": {"optimizer": "sgd"}}
     space = Space.parse({"optimizer": optimizer, "nesterov": nesterov, "x": number, "y": number})
-    here = {"optimizer": "sgd", "nesterov": True, "x": 0.0, "y": 0.0}
-    away = {"optimizer": "adam", "x": 1.0, "y": 0.8}
+    here = {"optimizer": "adam", "x": 0.0, "y": 0.0}
+    away = {"optimizer": "sgd", "nesterov": True, "x": 1.0, "y": 0.8}
     table = Table(space, [(here, curve(1.0)), (away, curve(2.0))])
-    assert table.step({"optimizer": "adam", "x": 0.0, "y": 0.0}, 1).value == 1.0
-    assert table.step({"optimizer": "adam", "x": 0.5, "y": 0.5}, 1).value == 2.0
+    assert table.step({"optimizer": "sgd", "nesterov": True, "x": 0.0, "y": 0.0}, 1).value == 1.0
+    assert table.step({"optimizer": "sgd", "nesterov": True, "x": 0.5, "y": 0.5}, 1).value == 2.0
 
 
 def test_beyond_its_last_epoch_a_curve_repeats_it():

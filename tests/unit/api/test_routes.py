@@ -143,6 +143,8 @@ def test_validation_says_what_would_run_and_stores_nothing(service):
     assert (view["trials"], view["grid_size"], view["slots"]) == (2, None, 4)
     assert view["rungs"] == [1, 3, 9, 27]
     assert len(view["first_proposals"]) == 2
+    assert view["forecast"]["most_epochs"] == 54
+    assert [rung["epoch"] for rung in view["forecast"]["rungs"]] == view["rungs"]
     assert service.http.get("/v1/searches").json()["items"] == []
 
 

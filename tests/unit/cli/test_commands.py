@@ -61,6 +61,11 @@ def test_a_dry_run_submits_nothing(rung: Rung, service: FakeService, spec: str) 
     assert service.sent("POST", "/searches") == []
 
 
+def test_a_dry_run_tells_what_the_search_would_cost(rung: Rung, service: FakeService, spec: str) -> None:
+    [row] = csv.DictReader(io.StringIO(rung("submit", spec, "--dry-run", "-o", "csv").out))
+    assert (row["least_epochs"], row["epochs"], row["most_epochs"], row["wall_epochs"]) == ("16", "48", "144", "27.0")
+
+
 def test_submit_and_wait_exits_as_the_search_ended(rung: Rung, service: FakeService, spec: str) -> None:
     service.views = [view(), view(state="failed", reason="too many failures")]
     ran = rung("submit", spec, "--wait")

@@ -192,6 +192,19 @@ PLAN = {
     "slots": 2,
     "rungs": [1, 3, 9],
     "first_proposals": [{"lr": 0.1}],
+    "forecast": {
+        "trials": 16,
+        "epochs": 48,
+        "wall_epochs": 27.0,
+        "rungs": [
+            {"epoch": 1, "trials": 16, "epochs": 16},
+            {"epoch": 3, "trials": 7, "epochs": 14},
+            {"epoch": 9, "trials": 3, "epochs": 18},
+        ],
+        "least_epochs": 16,
+        "most_epochs": 144,
+        "exact": True,
+    },
 }
 REPORTS = [
     {
