@@ -73,7 +73,7 @@ def valley(config: Mapping[str, Any], epoch: int) -> float:
     return distance + 1 / epoch
 
 
-@dataclass
+@dataclass(repr=False)  # hypothesis would print the journal
 class Simulation:
     """Runs a Study to its end.
 

@@ -4,6 +4,8 @@ import random
 
 import numpy as np
 import pytest
+import scipy.stats  # noqa: F401 - libraries that draw random numbers while they are imported: not inside a strategy
+import sklearn.gaussian_process  # noqa: F401 - the same
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -22,6 +24,8 @@ PRESETS = [
     {"name": "tpe", "startup_trials": 3, "candidates": 4},
     {"sampler": {"name": "tpe", "startup_trials": 3, "candidates": 4}, "scheduler": {"name": "hyperband"}},
     {"sampler": {"name": "grid"}, "scheduler": {"name": "hyperband"}},
+    {"name": "mobster", "startup_trials": 4},
+    {"sampler": {"name": "quasi_random"}, "scheduler": {"name": "asha"}},
     {"scheduler": {"name": "asha_promotion"}},
     {"sampler": {"name": "kde", "candidates": 2}, "scheduler": {"name": "asha_promotion", "reduction_factor": 2}},
     {"sampler": {"name": "grid"}, "scheduler": {"name": "asha_promotion", "reduction_factor": 2}},

@@ -14,7 +14,8 @@ from tests.unit.client.double import FakeService, problem, view
 
 
 def test_the_public_names_are_these() -> None:
-    assert public.__all__ == ["ApiError", "BrokenDownload", "Client", "ClientError", "Search", "Unreachable"]
+    names = ["ApiError", "BrokenDownload", "Client", "ClientError", "Search", "Unreachable", "space_from_tune"]
+    assert public.__all__ == names
 
 
 def test_a_submission_that_fails_on_the_way_is_sent_again_with_the_same_key(
