@@ -14,14 +14,14 @@ from trainables.registry import BrokenTrainableError, Registry, UnknownTrainable
 from trainables.result import CheckpointRecord, EpochResult, Failure
 
 if TYPE_CHECKING:
-    from trainables.checkpoint import CheckpointError, verify
+    from trainables.checkpoints.checkpoint import CheckpointError, verify
     from trainables.restore import evaluate, load
 
 _LATE = {
-    "CheckpointError": "trainables.checkpoint",
+    "CheckpointError": "trainables.checkpoints.checkpoint",
     "evaluate": "trainables.restore",
     "load": "trainables.restore",
-    "verify": "trainables.checkpoint",
+    "verify": "trainables.checkpoints.checkpoint",
 }
 
 __all__ = [

@@ -10,12 +10,12 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from trainables.checkpoint import Checkpoint, read
-from trainables.loop import batch_size, evaluate_model, load_datasets, validation_loader
+from trainables.checkpoints.checkpoint import Checkpoint, read
+from trainables.checkpoints.weights import load_weights
 from trainables.protocol import Trainable
 from trainables.registry import load_trainable
-from trainables.seeds import kept_random_state
-from trainables.weights import load_weights
+from trainables.training.loop import batch_size, evaluate_model, load_datasets, validation_loader
+from trainables.training.seeds import kept_random_state
 
 
 def load(path: str | Path) -> nn.Module:

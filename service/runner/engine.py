@@ -35,7 +35,7 @@ class Engine:
 
     def __init__(self, run: Run, *, group_timeout_s: float) -> None:
         os.environ.update(_TUNE_ENVIRONMENT)
-        from trainables.gang import Gang  # here, so that nothing but a runner and its gangs imports torch
+        from trainables.gang.gang import Gang  # here, so that nothing but a runner and its gangs imports torch
 
         register_trainable(GANG, Gang)
         gang = placement_group(run.spec.resources)

@@ -23,7 +23,7 @@ import trainables
 from tests.support.assignments import an_assignment
 from tests.support.recording import notes
 from trainables import Assignment, EpochResult
-from trainables.gang import RESULT_KEY, Gang
+from trainables.gang.gang import RESULT_KEY, Gang
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's, not ours
 
@@ -94,7 +94,7 @@ def wait_until_dead(pid: int, seconds: float) -> None:
 
 
 def test_two_trials_on_one_gang_share_processes_and_the_second_starts_at_once(pair, tmp_path):
-    digits = {"import_path": "trainables.digits_mlp:DigitsMlp", "trainable": "digits_mlp", "workers": 2}
+    digits = {"import_path": "trainables.models.digits_mlp:DigitsMlp", "trainable": "digits_mlp", "workers": 2}
     assert pair.reset(an_assignment(tmp_path / "a", {"lr": 0.01}, **digits))
     first = pair.step()
     began = time.monotonic()

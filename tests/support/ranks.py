@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from trainables import Assignment, CheckpointRecord
-from trainables.checkpoint import CheckpointWriter
-from trainables.rank import Rank
+from trainables.checkpoints.checkpoint import CheckpointWriter
+from trainables.gang.rank import Rank
 
 
 def obey(commands: Connection) -> None:

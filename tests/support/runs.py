@@ -13,7 +13,7 @@ from service.runner.run import Run
 from service.schemas import SearchSpec
 from service.states import SearchState
 from service.store import Ledger
-from trainables.digits_mlp import DigitsMlp
+from trainables.models.digits_mlp import DigitsMlp
 
 SPACE = {
     "lr": {"type": "float", "low": 1e-3, "high": 1e-1, "log": True},
@@ -43,7 +43,7 @@ class Searches:
 
     def submit(self, algorithm: str = "random", *, trials: int = 4, epochs: int = 3, **spec: Any) -> str:
         """A search that is admitted; returns its id. Its trainable is `digits_mlp` unless `path` says otherwise."""
-        path = spec.pop("path", "trainables.digits_mlp:DigitsMlp")
+        path = spec.pop("path", "trainables.models.digits_mlp:DigitsMlp")
         space = Space.parse(spec.pop("space", GRID if algorithm == "grid" else SPACE))
         parsed = AlgorithmSpec.parse(spec.pop("section", {"name": algorithm}))
         budget = {"trials": parsed.num_trials(space, trials, trials), "epochs": epochs, **spec.pop("budget", {})}

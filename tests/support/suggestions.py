@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from trainables.digits_mlp import DigitsMlp
+from trainables.models.digits_mlp import DigitsMlp
 
 
 class Endless(DigitsMlp):

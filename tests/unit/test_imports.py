@@ -17,7 +17,7 @@ DATABASE_AND_WEB = ("fastapi", "starlette", "sqlalchemy", "alembic")
         ("service.client", SERVER),
         ("service.cli", SERVER),
         ("trainables", ("ray", "torch", *DATABASE_AND_WEB)),
-        ("trainables.gang", DATABASE_AND_WEB),
+        ("trainables.gang.gang", DATABASE_AND_WEB),
     ],
 )
 def test_importing_it_brings_none_of_what_it_must_not_need(module, foreign):

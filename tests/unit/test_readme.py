@@ -7,7 +7,7 @@ from types import ModuleType
 
 from tests.support.assignments import an_assignment
 from tests.support.readme import block
-from trainables.rank import Rank
+from trainables.gang.rank import Rank
 
 
 def test_the_trainable_of_the_readme_learns(tmp_path, monkeypatch):

@@ -17,7 +17,7 @@ from service.api.views import best_view
 from service.errors import NotFound
 from service.schemas import BestView
 from trainables import CheckpointError
-from trainables.checkpoint import MANIFEST, Checkpoint, read
+from trainables.checkpoints.checkpoint import MANIFEST, Checkpoint, read
 
 log = logging.getLogger(__name__)
 

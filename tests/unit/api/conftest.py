@@ -22,7 +22,7 @@ from trainables import Registry
 TOKEN = "rung_secret"
 REGISTRY = Registry(
     {
-        "_Odd": "trainables.digits_mlp:DigitsMlp",
+        "_Odd": "trainables.models.digits_mlp:DigitsMlp",
         "broken": "tests.support.suggestions:Missing",
         "endless": "tests.support.suggestions:Endless",
     }

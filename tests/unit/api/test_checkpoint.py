@@ -11,7 +11,7 @@ import pytest
 from service.api.routes import best
 from tests.unit.api.test_bad_input import assert_problem
 from trainables import verify
-from trainables.checkpoint import CheckpointWriter, seal
+from trainables.checkpoints.checkpoint import CheckpointWriter, seal
 
 WEIGHTS = bytes(range(256)) * 8192  # two chunks of a stream
 

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from tests.support.assignments import an_assignment
 from tests.support.ranks import a_lone_rank, save
 from trainables import CheckpointError, CheckpointRecord, load, verify
-from trainables.checkpoint import CheckpointWriter, read, seal
+from trainables.checkpoints.checkpoint import CheckpointWriter, read, seal
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +149,7 @@ KILLED_AT = {
 def test_a_process_killed_while_it_writes_leaves_no_readable_checkpoint(tmp_path, moment):
     program = f"""
         import os, pathlib, signal, sys
-        from trainables import checkpoint
+        from trainables.checkpoints import checkpoint
         {KILLED_AT[moment]}
         writer = checkpoint.CheckpointWriter(pathlib.Path(sys.argv[1]), 3)
         (writer.aside / "model.safetensors").write_text("weights")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from tests.support.assignments import an_assignment
 from tests.support.ranks import a_lone_rank
-from trainables.digits_mlp import DigitsMlp
+from trainables.models.digits_mlp import DigitsMlp
 
-FIELDS = {"import_path": "trainables.digits_mlp:DigitsMlp", "trainable": "digits_mlp"}
+FIELDS = {"import_path": "trainables.models.digits_mlp:DigitsMlp", "trainable": "digits_mlp"}
 
 
 def test_it_reads_nine_digits_in_ten_after_five_epochs(tmp_path):

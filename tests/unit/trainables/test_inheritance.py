@@ -9,7 +9,7 @@ import torch
 from torch.optim import SGD, Adam
 from torch.optim.lr_scheduler import CosineAnnealingLR, StepLR
 
-from trainables.inheritance import inherit
+from trainables.training.inheritance import inherit
 
 
 def trained(make, make_schedule=None, epochs=3):

@@ -9,7 +9,7 @@ from tests.support.assignments import an_assignment
 from tests.support.ranks import a_lone_rank, save
 from tests.support.recording import Recording, notes
 from trainables import Failure, evaluate, load
-from trainables.rank import Rank
+from trainables.gang.rank import Rank
 from trainables.restore import load as load_model
 
 
@@ -111,7 +111,7 @@ def test_a_clone_has_its_parents_weights_and_its_own_configuration(tmp_path):
 
 def test_a_clone_whose_weights_would_have_another_shape_says_what_to_keep(tmp_path):
     config = {"optimizer": "adam", "hidden": 16}
-    digits = {"import_path": "trainables.digits_mlp:DigitsMlp"}
+    digits = {"import_path": "trainables.models.digits_mlp:DigitsMlp"}
     parent = a_lone_rank(an_assignment(tmp_path, config, **digits))
     measures = parent.run_epoch()
     record = save(tmp_path, an_assignment(tmp_path, config, **digits), 1, measures, lambda aside: [parent.save(aside)])

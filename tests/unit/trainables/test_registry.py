@@ -8,7 +8,7 @@ import pytest
 
 from trainables import BrokenTrainableError, Registry, UnknownTrainableError, load_trainable
 
-DIGITS = "trainables.digits_mlp:DigitsMlp"
+DIGITS = "trainables.models.digits_mlp:DigitsMlp"
 
 
 def test_a_listed_trainable_is_found_by_name():

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainables.sampler import GlobalBatchSampler
+from trainables.training.sampler import GlobalBatchSampler
 
 
 def batches(num_samples: int, global_batch: int, world: int, *, seed: int = 0, epoch: int = 1) -> list[list[list[int]]]:

@@ -18,7 +18,7 @@ from torch.optim import Optimizer
 from torch.utils.data import DataLoader, Dataset, Subset
 
 from trainables.protocol import Config, Datasets, Trainable
-from trainables.seeds import derived_seed, kept_random_state, seed_everything
+from trainables.training.seeds import derived_seed, kept_random_state, seed_everything
 
 T = TypeVar("T")
 

@@ -17,7 +17,7 @@ from ray.exceptions import RayActorError
 from ray.util import get_current_placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
-from trainables.rank import Rank
+from trainables.gang.rank import Rank
 from trainables.result import CheckpointRecord, Failure
 
 _log = logging.getLogger(__name__)

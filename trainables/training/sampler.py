@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import torch
 
-from trainables.seeds import derived_seed
+from trainables.training.seeds import derived_seed
 
 
 class GlobalBatchSampler:

@@ -20,11 +20,11 @@ import torch
 from ray import tune
 
 from trainables.assignment import Assignment
-from trainables.checkpoint import CheckpointError, CheckpointWriter
+from trainables.checkpoints.checkpoint import CheckpointError, CheckpointWriter
+from trainables.gang.processes import Processes, RankDiedError
 from trainables.logs import configure_logging
-from trainables.processes import Processes, RankDiedError
-from trainables.rank import EpochMeasures, SavedFiles
 from trainables.result import CheckpointRecord, EpochResult, Failure
+from trainables.training.attempt import EpochMeasures, SavedFiles
 
 log = logging.getLogger(__name__)
 

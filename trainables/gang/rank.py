@@ -1,0 +1,168 @@
+"""One process of a gang: builds a trial's model, trains and evaluates epochs, saves its part of a checkpoint.
+
+A rank knows no Ray. Rank 0 lives inside the gang's own actor, the others in actors that wrap this very class; who calls
+what on which rank is the gang's matter. Exceptions of user code come back as a `Failure`, not raised, so that a warm
+process outlives a trial that cannot train.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+import torch.distributed as dist
+from torch._C._distributed_c10d import TCPStore  # what torch.distributed gives out under the same name, with types
+
+from trainables.assignment import Assignment
+from trainables.protocol import Datasets, Trainable
+from trainables.registry import load_trainable
+from trainables.result import CheckpointRecord, Failure, FailureKind
+from trainables.training.attempt import Attempt, EpochMeasures, Place, SavedFiles
+from trainables.training.loop import load_datasets
+from trainables.training.replicated import ReplicatedAttempt
+
+T = TypeVar("T")
+
+_LOOPBACK = "lo0" if sys.platform == "darwin" else "lo"
+
+
+class Rank:
+    """A rank of a gang.
+
+    Args:
+        rank: Its number, from 0.
+        world: Number of ranks in the gang.
+        cpus: CPU cores it may use; it computes on as many threads, at least one.
+        gpus: GPUs it may use: 0 for none. With one or more per rank, ranks talk over NCCL, else over gloo.
+        timeout_s: Seconds after which a collective that some rank does not join is an error.
+    """
+
+    def __init__(self, rank: int, world: int, *, cpus: float, gpus: float, timeout_s: float) -> None:
+        torch.set_num_threads(max(1, int(cpus)))
+        self._place = Place(rank=rank, world=world, device=torch.device("cuda", 0) if gpus > 0 else torch.device("cpu"))
+        self._backend = "nccl" if gpus >= 1 else "gloo"
+        self._timeout = timedelta(seconds=timeout_s)
+        self._store: TCPStore | None = None
+        self._data: tuple[str, Datasets] | None = None
+        self._attempt: Attempt | None = None
+
+    def pid(self) -> int:
+        """Return the process id."""
+        return os.getpid()
+
+    def listen(self) -> int:
+        """Open a new meeting point for the ranks (rank 0 only) and return its port on the loopback interface."""
+        # Port 0: the system picks one that is free, and it is taken from that moment on.
+        self._store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False, timeout=self._timeout)
+        return int(self._store.port)
+
+    def join(self, port: int) -> None:
+        """Form the process group, leaving the former one if there is one; returns once every rank has joined.
+
+        Raises:
+            RuntimeError: A rank did not join in time.
+        """
+        # A gang lives on one node: its traffic needs no network, nor a host name that resolves.
+        os.environ.setdefault("GLOO_SOCKET_IFNAME", _LOOPBACK)
+        self._leave()
+        if self._place.rank > 0:
+            self._store = TCPStore("127.0.0.1", port, is_master=False, timeout=self._timeout)
+        dist.init_process_group(
+            self._backend,
+            store=self._store,
+            rank=self._place.rank,
+            world_size=self._place.world,
+            timeout=self._timeout,
+            device_id=self._place.device if self._backend == "nccl" else None,
+        )
+
+    def build(self, assignment: Assignment) -> Failure | None:
+        """Build data (unless kept from before), model, optimizer and schedule, and load the checkpoint to resume from.
+
+        No rank waits for another here, so one may fail alone.
+        """
+        self.forget()
+        return self._guarded("setup", lambda: self._begin(assignment))
+
+    def wrap(self) -> Failure | None:
+        """Tie the ranks' models together; all ranks must have built. Returns once all have done so."""
+        return self._guarded("setup", self._current.wrap)
+
+    def run_epoch(self) -> EpochMeasures | Failure:
+        """Train and evaluate one epoch, all ranks together."""
+        return self._guarded("user", self._current.run_epoch)
+
+    def save(self, aside: str) -> SavedFiles:
+        """Write this rank's files of a checkpoint into a folder that is there; rank 0 writes the weights too.
+
+        Raises:
+            Exception: Whatever the file system, torch or the model's own state hooks raise.
+        """
+        return self._current.save(Path(aside))
+
+    @property
+    def resumed_from(self) -> CheckpointRecord | None:
+        """The checkpoint that the trial in hand was resumed from, or None."""
+        return self._current.resumed_from
+
+    def forget(self) -> None:
+        """Let go of the trial in hand and its memory; processes, group and data stay."""
+        if self._attempt is not None:
+            self._attempt = None
+            if self._place.device.type == "cuda":
+                # Models and their DDP wrappers may hold each other in cycles; on a CPU they can wait to be collected.
+                gc.collect()
+                torch.cuda.empty_cache()
+
+    def abort(self) -> None:
+        """Break off a collective that another thread of this process waits in, as far as the backend can.
+
+        gloo needs no help: it notices when the processes at the other end are gone.
+        """
+        if self._backend == "nccl" and dist.is_initialized():
+            dist.distributed_c10d._abort_process_group()
+
+    def close(self) -> None:
+        """Let go of everything, the process group included."""
+        self.forget()
+        self._leave()
+        self._data = None
+
+    @property
+    def _current(self) -> Attempt:
+        assert self._attempt is not None, "build comes first"
+        return self._attempt
+
+    def _leave(self) -> None:
+        if dist.is_initialized():
+            dist.destroy_process_group()
+
+    def _guarded(self, kind: FailureKind, call: Callable[[], T]) -> T | Failure:
+        try:
+            return call()
+        except (Exception, SystemExit) as error:  # noqa: BLE001  (user code may raise anything, sys.exit included)
+            failure = Failure.of(error, kind, self._place.rank)
+        self.forget()
+        if self._place.device.type == "cuda":
+            # Some CUDA errors spoil the process for good; this raises then, and the process is not used again.
+            torch.cuda.synchronize()
+        return failure
+
+    def _begin(self, assignment: Assignment) -> None:
+        trainable = load_trainable(assignment.import_path)
+        self._attempt = ReplicatedAttempt(assignment, trainable, self._datasets(assignment, trainable), self._place)
+
+    def _datasets(self, assignment: Assignment, trainable: Trainable) -> Datasets:
+        values = {name: assignment.config.get(name) for name in trainable.data_parameters}
+        key = json.dumps([assignment.import_path, values], sort_keys=True)
+        if self._data is None or self._data[0] != key:
+            self._data = None  # before loading: two data sets may not fit into memory
+            self._data = key, load_datasets(trainable, assignment.config)
+        return self._data[1]

@@ -1,0 +1,69 @@
+"""What every kind of attempt is to the process that carries it out: built, tied to the others, trained, saved.
+
+An attempt here is one rank's part of it. The kinds are files of this folder; which one a trainable needs is chosen in
+`trainables.gang.rank`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import torch
+
+from trainables.checkpoints.checkpoint import FileEntry
+from trainables.result import CheckpointRecord
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Place:
+    """Where in a gang a process stands.
+
+    Attributes:
+        rank: Its number, from 0.
+        world: Number of ranks in the gang.
+        device: What it computes on.
+    """
+
+    rank: int
+    world: int
+    device: torch.device
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EpochMeasures:
+    """What one rank measured in one epoch; metrics are over all ranks, times are its own."""
+
+    epoch: int
+    metrics: Mapping[str, float]
+    seconds: Mapping[str, float]
+    started_at: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SavedFiles:
+    """What one rank wrote into a checkpoint; `aliases` are those of the weights, which rank 0 writes."""
+
+    files: tuple[FileEntry, ...]
+    aliases: Mapping[str, str]
+
+
+class Attempt(Protocol):
+    """One rank's part of an attempt. Making one builds everything for which no rank waits for another.
+
+    Every method may raise what user code raises; the process outlives it, the attempt does not.
+    """
+
+    resumed_from: CheckpointRecord | None
+    """The checkpoint it went on from, or None."""
+
+    def wrap(self) -> None:
+        """Tie the ranks together; all have built. Returns once all have done so."""
+
+    def run_epoch(self) -> EpochMeasures:
+        """Train and evaluate one epoch, all ranks together."""
+
+    def save(self, folder: Path) -> SavedFiles:
+        """Write this rank's files of a checkpoint of the present epoch into a folder that is there."""
