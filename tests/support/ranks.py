@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from trainables import Assignment, CheckpointRecord
 from trainables.checkpoints.checkpoint import CheckpointWriter
 from trainables.gang.rank import Rank
+from trainables.training.attempt import SavedFiles
 
 
 def obey(commands: Connection) -> None:
@@ -42,6 +44,11 @@ class Pair:
         assert self.call("build", assignment) == [None, None]
         assert self.call("wrap") == [None, None]
 
+    def save(self, aside: str) -> list[SavedFiles]:
+        """Have both ranks write their files of a checkpoint."""
+        self.call("snapshot")
+        return self.call("write", aside)
+
     def close(self) -> None:
         self._commands.send(None)
         self.rank0.close()
@@ -55,8 +62,18 @@ def a_lone_rank(assignment: Assignment) -> Rank:
     return rank
 
 
+def alone(rank: Rank) -> Callable[[str], list[SavedFiles]]:
+    """Return what has the only rank of a gang write its files of a checkpoint."""
+
+    def write(aside: str) -> list[SavedFiles]:
+        rank.snapshot()
+        return [rank.write(aside)]
+
+    return write
+
+
 def save(directory: Path, assignment: Assignment, epoch: int, measures: Any, saver: Any) -> CheckpointRecord:
-    """Write a checkpoint with the ranks behind `saver`, a function that calls `save` on all of them."""
+    """Write a checkpoint with the ranks behind `saver`, a function that has all of them write."""
     writer = CheckpointWriter(directory, epoch)
     saved = saver(str(writer.aside))
     facts = {

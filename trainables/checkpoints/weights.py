@@ -8,15 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 
-def save_weights(model: nn.Module, path: Path) -> dict[str, str]:
-    """Write the state of a bare module (not its DDP wrapper) to `path`.
+def copied_weights(model: nn.Module) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Copy the state of a bare module (not its DDP wrapper) to host memory, for `save_file` of safetensors.
 
     Returns:
-        Aliases: the name of each tensor that was left out -> the name of the stored tensor it is one with.
+        The tensors to store by name, and aliases: the name of each tensor that was left out -> the name of the stored
+        tensor it is one with.
 
     Raises:
         TypeError: The module keeps state that is not a tensor.
@@ -34,15 +35,14 @@ def save_weights(model: nn.Module, path: Path) -> dict[str, str]:
         original = first_name.setdefault(identity, name) if tensor.numel() else name
         if original == name:
             # A clone, since views into one storage that are not the same tensor may not be stored as they are.
-            stored[name] = tensor.detach().cpu().clone().contiguous()
+            stored[name] = tensor.detach().to("cpu", copy=True).contiguous()
         else:
             aliases[name] = original
-    save_file(stored, path)
-    return aliases
+    return stored, aliases
 
 
 def load_weights(model: nn.Module, path: Path, aliases: Mapping[str, str]) -> None:
-    """Load what `save_weights` wrote into a module of the same architecture.
+    """Load what `copied_weights` returned, from its file, into a module of the same architecture.
 
     Raises:
         RuntimeError: Names or shapes differ (torch's own message lists them).

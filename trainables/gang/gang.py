@@ -195,7 +195,8 @@ class Gang(tune.Trainable):  # type: ignore[misc]  # Ray ships no types that str
         writer = None
         try:
             writer = CheckpointWriter(Path(self._assignment.directory), self._epoch)
-            saved: list[SavedFiles] = self._processes.each("save", str(writer.aside))
+            self._processes.each("snapshot")
+            saved: list[SavedFiles] = self._processes.each("write", str(writer.aside))
             files = [file for part in saved for file in part.files]
             return writer.commit(files, self._metrics, self._facts(saved[0].aliases))
         except Exception as error:

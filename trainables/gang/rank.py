@@ -24,7 +24,7 @@ from trainables.assignment import Assignment
 from trainables.protocol import Datasets, Trainable
 from trainables.registry import load_trainable
 from trainables.result import CheckpointRecord, Failure, FailureKind
-from trainables.training.attempt import Attempt, EpochMeasures, Place, SavedFiles
+from trainables.training.attempt import Attempt, EpochMeasures, FileWriter, Place, SavedFiles
 from trainables.training.loop import load_datasets
 from trainables.training.replicated import ReplicatedAttempt
 
@@ -52,6 +52,7 @@ class Rank:
         self._store: TCPStore | None = None
         self._data: tuple[str, Datasets] | None = None
         self._attempt: Attempt | None = None
+        self._writer: FileWriter | None = None
 
     def pid(self) -> int:
         """Return the process id."""
@@ -99,13 +100,23 @@ class Rank:
         """Train and evaluate one epoch, all ranks together."""
         return self._guarded("user", self._current.run_epoch)
 
-    def save(self, aside: str) -> SavedFiles:
-        """Write this rank's files of a checkpoint into a folder that is there; rank 0 writes the weights too.
+    def snapshot(self) -> None:
+        """Copy this rank's part of a checkpoint of the present epoch to host memory, for `write`.
 
         Raises:
-            Exception: Whatever the file system, torch or the model's own state hooks raise.
+            Exception: Whatever torch or the model's own state hooks raise.
         """
-        return self._current.save(Path(aside))
+        self._writer = self._current.snapshot()
+
+    def write(self, aside: str) -> SavedFiles:
+        """Write the last snapshot into a folder that is there, and let go of it. Another thread may train meanwhile.
+
+        Raises:
+            Exception: Whatever the file system raises.
+        """
+        writer, self._writer = self._writer, None
+        assert writer is not None, "snapshot comes first"
+        return writer(Path(aside))
 
     @property
     def resumed_from(self) -> CheckpointRecord | None:

@@ -6,7 +6,7 @@ An attempt here is one rank's part of it. The kinds are files of this folder; wh
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -50,6 +50,11 @@ class SavedFiles:
     aliases: Mapping[str, str]
 
 
+FileWriter = Callable[[Path], SavedFiles]
+"""Writes one rank's files of a checkpoint into a folder that is there, each made durable by `checkpoint.seal`. It is
+called once at most, by a thread of its own, and may raise OSError: the trial goes on then, without that checkpoint."""
+
+
 class Attempt(Protocol):
     """One rank's part of an attempt. Making one builds everything for which no rank waits for another.
 
@@ -65,5 +70,10 @@ class Attempt(Protocol):
     def run_epoch(self) -> EpochMeasures:
         """Train and evaluate one epoch, all ranks together."""
 
-    def save(self, folder: Path) -> SavedFiles:
-        """Write this rank's files of a checkpoint of the present epoch into a folder that is there."""
+    def snapshot(self) -> FileWriter:
+        """Copy this rank's part of the present epoch's state to host memory; return what writes the copy to files.
+
+        The gang calls it right after `run_epoch`, and the writer once, in another thread, while the next epoch trains:
+        a writer holds copies only (`checkpoints.host.copied`), and touches neither the model, the random state nor the
+        process group. What may fail because of the state (a tensor where none may be) should fail here.
+        """

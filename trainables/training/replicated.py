@@ -11,16 +11,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import save_file
+from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from torch.utils.data import DataLoader
 
 from trainables.assignment import Assignment
 from trainables.checkpoints.checkpoint import WEIGHTS, Checkpoint, FileEntry, read, seal, training_name
-from trainables.checkpoints.weights import load_weights, save_weights
+from trainables.checkpoints.host import copied
+from trainables.checkpoints.weights import copied_weights, load_weights
 from trainables.protocol import Datasets, Trainable
 from trainables.result import CheckpointRecord
-from trainables.training.attempt import EpochMeasures, Place, SavedFiles
+from trainables.training.attempt import EpochMeasures, FileWriter, Place, SavedFiles
 from trainables.training.inheritance import inherit
 from trainables.training.loop import (
     Stopwatch,
@@ -110,20 +113,27 @@ class ReplicatedAttempt:
             started_at=started_at,
         )
 
-    def save(self, folder: Path) -> SavedFiles:
-        """Write this rank's files of a checkpoint; rank 0 writes the weights too."""
+    def snapshot(self) -> FileWriter:
+        """Copy this rank's part of a checkpoint; rank 0's holds the weights too."""
         state: dict[str, Any] = {"rank": self._place.rank, "random": random_state()}
-        files: list[FileEntry] = []
+        weights: dict[str, Tensor] | None = None
         aliases: dict[str, str] = {}
         if self._place.rank == 0:
             # Ranks step alike, so one copy of the optimizer does for all.
-            state["optimizer"] = self._optimizer.state_dict()
-            state["schedule"] = self._schedule.state_dict() if self._schedule else None
-            aliases = save_weights(self.model, folder / WEIGHTS)
-            files.append(seal(folder / WEIGHTS))
-        own = folder / training_name(self._place.rank)
-        torch.save(state, own)
-        return SavedFiles(files=(*files, seal(own)), aliases=aliases)
+            state["optimizer"] = copied(self._optimizer.state_dict())
+            state["schedule"] = copied(self._schedule.state_dict()) if self._schedule else None
+            weights, aliases = copied_weights(self.model)
+        name = training_name(self._place.rank)
+
+        def write(folder: Path) -> SavedFiles:
+            files: list[FileEntry] = []
+            if weights is not None:
+                save_file(weights, folder / WEIGHTS)
+                files.append(seal(folder / WEIGHTS))
+            torch.save(state, folder / name)
+            return SavedFiles(files=(*files, seal(folder / name)), aliases=aliases)
+
+        return write
 
     def _resume(self, checkpoint: Checkpoint) -> None:
         assignment, rank = self._assignment, self._place.rank

@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.support.assignments import an_assignment
-from tests.support.ranks import a_lone_rank, save
+from tests.support.ranks import a_lone_rank, alone, save
 from trainables import CheckpointError, CheckpointRecord, load, verify
 from trainables.checkpoints.checkpoint import CheckpointWriter, read, seal
 
@@ -29,7 +29,7 @@ def record(tmp_path_factory) -> CheckpointRecord:
     assignment = an_assignment(directory, {"tied": True, "momentum": 0.9, "schedule": True})
     rank = a_lone_rank(assignment)
     measures = rank.run_epoch()
-    return save(directory, assignment, 1, measures, lambda aside: [rank.save(aside)])
+    return save(directory, assignment, 1, measures, alone(rank))
 
 
 def test_a_checkpoint_has_the_contracts_files_and_its_record_agrees_with_them(record):

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tests.support.assignments import an_assignment
-from tests.support.ranks import a_lone_rank, save
+from tests.support.ranks import a_lone_rank, alone, save
 from tests.support.recording import Recording, notes
 from trainables import Failure, evaluate, load
 from trainables.gang.rank import Rank
@@ -75,7 +75,7 @@ def test_the_reported_loss_is_that_of_the_saved_model_even_where_running_statist
     assignment = an_assignment(tmp_path, {"batch_norm": True, "batch_size": 7}, workers=2)
     pair.assign(assignment)
     measures = pair.call("run_epoch")[0]
-    record = save(tmp_path, assignment, 1, measures, lambda aside: pair.call("save", aside))
+    record = save(tmp_path, assignment, 1, measures, pair.save)
     reported = {name: value for name, value in measures.metrics.items() if name != "train_loss"}
     assert evaluate(record.path) == pytest.approx(reported, abs=1e-6)
 
@@ -88,7 +88,7 @@ def test_a_resumed_rank_has_bit_identical_weights(tmp_path):
     for epoch in range(1, 5):
         measures = whole.run_epoch()
         if epoch == 2:
-            record = save(tmp_path, an_assignment(tmp_path, CONFIG), 2, measures, lambda aside: [whole.save(aside)])
+            record = save(tmp_path, an_assignment(tmp_path, CONFIG), 2, measures, alone(whole))
     torch.manual_seed(12345)  # whatever the process did in between
     resumed = a_lone_rank(an_assignment(tmp_path, CONFIG, resume_from=record.path))
     assert resumed.resumed_from == record
@@ -99,7 +99,7 @@ def test_a_resumed_rank_has_bit_identical_weights(tmp_path):
 def test_a_clone_has_its_parents_weights_and_its_own_configuration(tmp_path):
     parent = a_lone_rank(an_assignment(tmp_path, CONFIG))
     measures = parent.run_epoch()
-    record = save(tmp_path, an_assignment(tmp_path, CONFIG), 1, measures, lambda aside: [parent.save(aside)])
+    record = save(tmp_path, an_assignment(tmp_path, CONFIG), 1, measures, alone(parent))
     own = an_assignment(tmp_path, {**CONFIG, "lr": 0.5}, trial=7, seed=8, resume_from=record.path, is_clone=True)
     clone = a_lone_rank(own)
     assert same(weights(parent), weights(clone))
@@ -114,7 +114,7 @@ def test_a_clone_whose_weights_would_have_another_shape_says_what_to_keep(tmp_pa
     digits = {"import_path": "trainables.models.digits_mlp:DigitsMlp"}
     parent = a_lone_rank(an_assignment(tmp_path, config, **digits))
     measures = parent.run_epoch()
-    record = save(tmp_path, an_assignment(tmp_path, config, **digits), 1, measures, lambda aside: [parent.save(aside)])
+    record = save(tmp_path, an_assignment(tmp_path, config, **digits), 1, measures, alone(parent))
     own = an_assignment(tmp_path, {**config, "hidden": 32}, resume_from=record.path, is_clone=True, **digits)
     failure = Rank(0, 1, cpus=1, gpus=0, timeout_s=60).build(own)
     assert failure.kind == "setup"
@@ -125,7 +125,7 @@ def test_two_resumed_ranks_have_bit_identical_weights(pair, tmp_path):
     assignment = an_assignment(tmp_path, CONFIG, workers=2)
     pair.assign(assignment)
     measures = pair.call("run_epoch")[0]
-    record = save(tmp_path, assignment, 1, measures, lambda aside: pair.call("save", aside))
+    record = save(tmp_path, assignment, 1, measures, pair.save)
     pair.call("run_epoch")
     whole = weights(pair.rank0)
     pair.assign(an_assignment(tmp_path, CONFIG, workers=2, resume_from=record.path))
@@ -138,7 +138,7 @@ def test_a_checkpoint_of_two_ranks_goes_on_with_one(pair, tmp_path):
     assignment = an_assignment(tmp_path, config, workers=2)
     pair.assign(assignment)
     measures = pair.call("run_epoch")[0]
-    record = save(tmp_path, assignment, 1, measures, lambda aside: pair.call("save", aside))
+    record = save(tmp_path, assignment, 1, measures, pair.save)
     together = pair.call("run_epoch")[0]
     lone = a_lone_rank(an_assignment(tmp_path, config, resume_from=record.path))
     assert lone.run_epoch().metrics == pytest.approx(together.metrics, abs=1e-5)
@@ -172,7 +172,7 @@ def test_a_batch_size_that_is_no_positive_integer_is_a_setup_failure(tmp_path, s
 
 def test_loading_a_model_leaves_the_random_state_alone(tmp_path):
     rank = a_lone_rank(an_assignment(tmp_path))
-    record = save(tmp_path, an_assignment(tmp_path), 1, rank.run_epoch(), lambda aside: [rank.save(aside)])
+    record = save(tmp_path, an_assignment(tmp_path), 1, rank.run_epoch(), alone(rank))
     before = torch.get_rng_state()
     assert same(dict(load(record.path).state_dict()), weights(rank))
     assert torch.equal(torch.get_rng_state(), before)
