@@ -7,7 +7,7 @@ imports neither torch nor Ray, so that asking what is available stays cheap.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -71,9 +71,22 @@ class Trainable(ABC):
     def model(self, config: Config) -> nn.Module:
         """Build the model on the CPU. Every rank starts from the same seed, so all build the same weights."""
 
+    def stages(self, config: Config, model: nn.Module, count: int) -> Sequence[nn.Module] | None:  # noqa: ARG002  (a default)
+        """Cut `model`, just built, into `count` stages that together do what it does: for what no single GPU can hold.
+
+        Asked for only where the configuration's `parallel` is "pipeline". Each rank then holds one stage, and gives
+        what it makes of a micro-batch to the next: a tensor, or a tuple of two tensors or more, with the samples along
+        the first dimension. Stages are made of the model's own modules; each tensor of the model is in exactly one.
+
+        Returns:
+            The stages in order; or None (the default) to have an nn.Sequential cut between its children, into stages
+            of about equal numbers of parameters.
+        """
+        return None
+
     @abstractmethod
     def optimizer(self, config: Config, model: nn.Module) -> Optimizer:
-        """Build the optimizer of `model`, which is already on its device."""
+        """Build the optimizer of `model`, which is already on its device; in a pipeline it is this rank's stage."""
 
     def schedule(self, config: Config, optimizer: Optimizer) -> LRScheduler | None:  # noqa: ARG002  (a default)
         """Build a learning-rate schedule, stepped once at the end of each epoch, or None (the default) for none."""

@@ -50,5 +50,5 @@ def evaluate(path: str | Path) -> dict[str, float]:
 def _load(checkpoint: Checkpoint, trainable: Trainable) -> nn.Module:
     with kept_random_state():
         model = trainable.model(checkpoint.manifest["config"])
-    load_weights(model, checkpoint.weights, checkpoint.manifest["aliases"])
+    load_weights(model, checkpoint)
     return model.eval()

@@ -5,7 +5,7 @@ said by those who write them: weights in `weights`, training state in `rank`. Ma
 
     epoch-0007/
         manifest.json           kind, format version, files with size and SHA-256, and what was trained; written last
-        model.safetensors       weights
+        model.safetensors       weights; those of a pipeline are in several files, see `shards`
         state.json              epoch and metrics
         training-<rank>.pt      random state of each rank; rank 0's also holds optimizer and schedule
 """
@@ -71,11 +71,6 @@ class Checkpoint:
     path: Path
     manifest: Mapping[str, Any]
     record: CheckpointRecord
-
-    @property
-    def weights(self) -> Path:
-        """The weights file."""
-        return self.path / WEIGHTS
 
     def training(self, rank: int) -> Path:
         """The training state of one rank."""

@@ -1,15 +1,18 @@
-"""A model's weights as a safetensors file: plain names, no pickle, tensors that are one and the same stored once.
+"""A model's weights as safetensors: plain names, no pickle, tensors that are one and the same stored once.
 
-The checkpoint around it (manifest, hashes) is in `checkpoint`.
+The checkpoint around them (manifest, hashes) is in `checkpoint`, the layout of several files in `shards`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from safetensors.torch import load_file
+from safetensors import safe_open
 from torch import Tensor, nn
+
+from trainables.checkpoints.checkpoint import WEIGHTS, Checkpoint
+from trainables.checkpoints.shards import INDEX, shard_files
 
 
 def copied_weights(model: nn.Module) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -41,11 +44,40 @@ def copied_weights(model: nn.Module) -> tuple[dict[str, Tensor], dict[str, str]]
     return stored, aliases
 
 
-def load_weights(model: nn.Module, path: Path, aliases: Mapping[str, str]) -> None:
-    """Load what `copied_weights` returned, from its file, into a module of the same architecture.
+def read_weights(checkpoint: Checkpoint, names: Collection[str] | None = None) -> dict[str, Tensor]:
+    """Return the tensors that a checkpoint stores, by name, be they in one file or in shards; aliases are left out.
+
+    Args:
+        checkpoint: A verified checkpoint.
+        names: Those wanted; default None is all. A shard that has none of them is not opened.
+
+    Raises:
+        KeyError: A name is none of a stored tensor.
+    """
+    sharded = INDEX in checkpoint.manifest["files"]
+    files = shard_files(checkpoint.path) if sharded else {WEIGHTS: _names_in(checkpoint.path / WEIGHTS)}
+    places = {name: file for file, stored in files.items() for name in stored}
+    wanted: dict[str, list[str]] = {}
+    for name in places if names is None else names:
+        wanted.setdefault(places[name], []).append(name)
+    state: dict[str, Tensor] = {}
+    for file, own in wanted.items():
+        with safe_open(checkpoint.path / file, framework="pt") as stored:
+            state.update((name, stored.get_tensor(name)) for name in own)
+    return state
+
+
+def load_weights(model: nn.Module, checkpoint: Checkpoint) -> None:
+    """Load the weights of a checkpoint into a whole module of the same architecture.
 
     Raises:
         RuntimeError: Names or shapes differ (torch's own message lists them).
     """
-    state = load_file(path)
+    state = read_weights(checkpoint)
+    aliases: Mapping[str, str] = checkpoint.manifest["aliases"]
     model.load_state_dict(state | {name: state[original] for name, original in aliases.items()})
+
+
+def _names_in(path: Path) -> list[str]:
+    with safe_open(path, framework="pt") as stored:
+        return list(stored.keys())

@@ -138,7 +138,7 @@ class ReplicatedAttempt:
     def _resume(self, checkpoint: Checkpoint) -> None:
         assignment, rank = self._assignment, self._place.rank
         try:
-            load_weights(self.model, checkpoint.weights, checkpoint.manifest["aliases"])
+            load_weights(self.model, checkpoint)
         except RuntimeError as error:
             if not assignment.is_clone:
                 raise
