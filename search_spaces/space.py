@@ -131,6 +131,15 @@ class Space:
         domains = [self._by_name[name].domain for name in self.vector_names]
         return tuple(0 if domain.is_numeric else domain.size or 0 for domain in domains)
 
+    @cached_property
+    def choice_probabilities(self) -> tuple[tuple[float, ...], ...]:
+        """For each entry of a vector the probabilities of its choices without order; empty: it is numeric."""
+        domains = [self._by_name[name].domain for name in self.vector_names]
+        return tuple(
+            tuple(domain.share(index, 1) for index in range(size)) if size else ()
+            for domain, size in zip(domains, self.cardinalities, strict=True)
+        )
+
     def to_vector(self, config: Mapping[str, Any]) -> NDArray[np.float64]:
         """A configuration as ConfigSpace's vector, of shape (len(vector_names),).
 

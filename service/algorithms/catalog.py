@@ -185,10 +185,10 @@ _TPE = (
     Option(name="candidates", default=24, low=1, high=4096, description="Draws of which the most promising is taken."),
     Option(
         name="gamma",
-        default=0.25,
+        default=0.1,
         low=0.01,
-        high=1.0,
-        description="gamma * sqrt(trials) results count as the good ones.",
+        high=0.5,
+        description="Share of the results that count as the good ones, at most 25 of them.",
     ),
     Option(
         name="prior_weight",

@@ -1,8 +1,8 @@
-"""TPE: the tree-structured Parzen estimator (Bergstra et al., NeurIPS 2011, section 4), by hyperopt as a library.
+"""TPE: the tree-structured Parzen estimator (Bergstra et al., NeurIPS 2011, section 4), over whole configurations.
 
-Every parameter is one flat label, numeric ones in the unit interval; a parameter that is inactive in a configuration
-has no value there, which is how hyperopt's own posterior knows conditional spaces. The priors are the space's, not
-hyperopt's, whose integer priors give the two ends half their weight.
+The two densities are in parzen.py, which has the widths of their kernels from hyperopt. Here is which results they are
+of. The settings (a tenth of the results are good, all parameters together, trials that still train count as the others)
+are those that Watanabe, arXiv 2304.11127, found best, and that Optuna has.
 """
 
 import math
@@ -11,15 +11,16 @@ from typing import Any
 
 import numpy as np
 
-from search_spaces import Space
+from search_spaces import Forbidden, Space
 from service.algorithms.objective import Objective
 from service.algorithms.proposals import Origin, OriginKind
 from service.algorithms.samplers.base import Sampler
+from service.algorithms.samplers.parzen import Floats, Parzen
 from service.algorithms.samplers.vectors import Vectors
-from service.algorithms.trials import Trials
+from service.algorithms.trials import Phase, Trials
 
 _MOST_GOOD = 25
-"""hyperopt's own limit on the number of good results, which no option of its changes."""
+"""Results that count as good at most, and the newest others that have their whole weight: hyperopt's numbers."""
 
 
 class TpeSampler(Sampler):
@@ -28,10 +29,7 @@ class TpeSampler(Sampler):
     So a trial stopped at epoch 1 is never compared with one at epoch 52. A trial that trains on, waits or was stopped
     counts by what it had at that rung; one that has gone no further, by its best epoch if the objective's scope is the
     best. A failed trial counts with the worst loss, and so does a result that is not finite. Trials without a result
-    are not counted, so parallel workers do not shorten the start-up; but no configuration is proposed twice.
-
-    The alternative, all trials in the order of the furthest rung and then of the loss there, as Optuna has it, takes a
-    lucky early climber for a good one, and brought no more under ASHA.
+    there that still train count as no good, which keeps parallel proposals apart, and not towards the start-up.
 
     Of more than `max_points` results the model reads so many: the best of them, and others at even distances in the
     order of their losses; as many of them count as good as would of all.
@@ -52,11 +50,11 @@ class TpeSampler(Sampler):
         super().__init__(space, seed)
         self._objective = objective
         self._startup_trials = startup_trials
+        self._candidates = candidates
         self._gamma = gamma
-        self._settings = {"n_EI_candidates": candidates, "prior_weight": prior_weight}
+        self._prior_weight = prior_weight
         self._max_points = max_points
-        self._labels = dict(zip(space.vector_names, space.cardinalities, strict=True))
-        self._domain: Any = None
+        self._conditional = len(space.configspace().conditions) > 0
         self._vectors = Vectors(space)
 
     def draw(self, seed: int, trials: Trials) -> tuple[dict[str, Any], Origin]:
@@ -69,11 +67,10 @@ class TpeSampler(Sampler):
             text = f"drawn at random: {most} of {self._startup_trials} start-up trials have a result"
             return self.draw_random(seed, text, model_based_pick=False)
         losses = self._counting(budget, rungs[budget], trials)
-        subset = self._subset(losses)
-        gamma = self._gamma * math.sqrt(len(losses) / len(subset))  # as many good ones as of all results
-        vector = self._suggest(seed, subset, gamma, trials)
-        data = {"model_based_pick": True, "budget": budget, "points": len(losses)}
-        text = f"drawn from the model of {len(losses)} results at epoch {budget}"
+        good, others = self._split(losses, trials)
+        vector, ratio = self._most_promising(good, others, np.random.default_rng(seed))
+        data = {"model_based_pick": True, "budget": budget, "points": len(losses), "ratio": ratio}
+        text = f"drawn from the model of {len(losses)} results at epoch {budget}: {ratio:.3g} times likelier good"
         return self.space.from_vector(vector), Origin(kind=OriginKind.MODEL, text=text, data=data)
 
     def _counting(self, budget: int, losses: Mapping[int, float], trials: Trials) -> dict[int, float]:
@@ -83,53 +80,62 @@ class TpeSampler(Sampler):
             for trial, loss, record in ((trial, loss, trials[trial]) for trial, loss in losses.items())
         }
 
-    def _subset(self, losses: Mapping[int, float]) -> Mapping[int, float]:
-        if len(losses) <= self._max_points:
-            return losses
+    def _split(self, losses: Mapping[int, float], trials: Trials) -> tuple[Parzen, Parzen]:
+        """Return the densities of the good results and of the others, what still trains among these."""
+        ranked = self._subset(losses)
+        num_good = min(math.ceil(self._gamma * len(losses)), _MOST_GOOD)
+        running = [record.trial for record in trials.in_phase(Phase.RUNNING) if record.trial not in losses]
+        others = sorted([*ranked[num_good:], *running])
+        good = self._density(ranked[:num_good], np.ones(num_good), trials)
+        return good, self._density(others, _forgetting(len(others)), trials)
+
+    def _subset(self, losses: Mapping[int, float]) -> list[int]:
+        """Return the trials that the model reads, from the best down."""
         ranked = sorted(losses, key=lambda trial: (losses[trial], trial))
+        if len(ranked) <= self._max_points:
+            return ranked
         num_best = min(_MOST_GOOD, self._max_points // 2)
         chosen = np.linspace(num_best, len(ranked) - 1, self._max_points - num_best).astype(int)
-        return {trial: losses[trial] for trial in (*ranked[:num_best], *(ranked[position] for position in chosen))}
+        return [*ranked[:num_best], *(ranked[position] for position in chosen)]
 
-    def _suggest(self, seed: int, losses: Mapping[int, float], gamma: float, trials: Trials) -> "np.ndarray[Any, Any]":
-        from hyperopt import base, tpe  # only TPE searches need it
-
-        if self._domain is None:
-            self._domain = base.Domain(lambda _: 0.0, {name: self._prior(name) for name in self._labels})
-        documents = [self._document(trial, losses[trial], trials) for trial in sorted(losses)]
-        history = base.trials_from_docs(documents, validate=False)
-        (document,) = tpe.suggest(
-            [len(trials)], self._domain, history, seed, n_startup_jobs=0, verbose=False, gamma=gamma, **self._settings
+    def _density(self, numbers: list[int], weights: Floats, trials: Trials) -> Parzen:
+        vectors = [self._vectors.of(trials[trial]) for trial in numbers]
+        width = len(self.space.vector_names)
+        return Parzen.of(
+            np.array(vectors).reshape(len(vectors), width),
+            weights,
+            self.space.choice_probabilities,
+            self._prior_weight,
         )
-        values = document["misc"]["vals"]
-        return np.array([values[name][0] if values[name] else np.nan for name in self._labels], dtype=np.float64)
 
-    def _prior(self, name: str) -> Any:
-        from hyperopt import hp
+    def _most_promising(self, good: Parzen, others: Parzen, rng: np.random.Generator) -> tuple[Floats, float]:
+        """Return the draw with the highest ratio of the two densities, and that ratio.
 
-        num_choices = self._labels[name]
-        return hp.randint(name, num_choices) if num_choices else hp.uniform(name, 0.0, 1.0)
+        Raises:
+            Forbidden: None of the draws is allowed.
+        """
+        drawn = good.draw(rng, self._candidates)
+        if self._conditional or self.space.forbidden:
+            drawn = self._possible(drawn)
+        scores = good.log(drawn) - others.log(drawn)
+        best = int(np.argmax(scores))
+        return drawn[best], float(np.exp(scores[best]))
 
-    def _document(self, trial: int, loss: float, trials: Trials) -> dict[str, Any]:
-        values = {
-            name: [] if np.isnan(value) else [int(value) if size else float(value)]
-            for (name, size), value in zip(self._labels.items(), self._vectors.of(trials[trial]), strict=True)
-        }
-        return {
-            "tid": trial,
-            "state": 2,  # hyperopt's JOB_STATE_DONE
-            "spec": None,
-            "result": {"status": "ok", "loss": loss},
-            "misc": {
-                "tid": trial,
-                "cmd": None,
-                "workdir": None,
-                "idxs": {name: [trial] * len(value) for name, value in values.items()},
-                "vals": values,
-            },
-            "owner": None,
-            "book_time": None,
-            "refresh_time": None,
-            "exp_key": None,
-            "version": 0,
-        }
+    def _possible(self, vectors: Floats) -> Floats:
+        """Return those that are allowed, without the values of what is inactive."""
+        found, refusal = [], None
+        for vector in vectors:
+            try:
+                found.append(self.space.to_vector(self.space.from_vector(vector)))
+            except Forbidden as error:
+                refusal = error
+        if refusal is not None and not found:
+            raise refusal
+        return np.array(found)
+
+
+def _forgetting(count: int) -> Floats:
+    """Return hyperopt's weights of so many results, oldest first: the newest count in full."""
+    from hyperopt.tpe import linear_forgetting_weights
+
+    return np.asarray(linear_forgetting_weights(count, _MOST_GOOD), dtype=np.float64)

@@ -190,13 +190,13 @@ def test_tpe_counts_finished_trials_towards_its_start_up_not_proposed_ones():
 def seen_by_tpe(searched, monkeypatch):
     """Return what the next draw's model is given: trial -> loss."""
     seen = {}
-    document = TpeSampler._document
+    split = TpeSampler._split
 
-    def spy(self, trial, loss, trials):
-        seen[trial] = loss
-        return document(self, trial, loss, trials)
+    def spy(self, losses, trials):
+        seen.update(losses)
+        return split(self, losses, trials)
 
-    monkeypatch.setattr(TpeSampler, "_document", spy)
+    monkeypatch.setattr(TpeSampler, "_split", spy)
     assert isinstance(searched.next(), Start)
     return seen
 
