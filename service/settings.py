@@ -66,6 +66,8 @@ class Settings:
     """Seconds before a lost attempt's trial starts again; doubles with each further attempt."""
     gang_timeout_s: float = 300.0
     """Seconds that a rank waits for the others in a collective before the attempt fails."""
+    silence_s: float = 10.0
+    """Seconds after which a rank's process that gives no sign of life (a stopped one, say) is killed and replaced."""
     max_body_bytes: int = 1 << 20
     """Largest request body, in bytes; a larger one is answered 413."""
     max_streams: int = 500

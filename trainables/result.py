@@ -76,7 +76,7 @@ class EpochResult:
         epoch: Number of the epoch that ended (from 1), or in which the failure happened.
         metrics: "loss" and the trainable's own metrics on the validation data, and "train_loss"; may hold NaN; empty
             after a failure.
-        checkpoint: The checkpoint written at the end of this epoch, or None.
+        checkpoint: The checkpoint that was completed since the last result, or None; mostly that of the epoch before.
         checkpoint_error: Why a checkpoint that was due could not be written (a full disk, say), or None.
         pids: Process ids of the ranks, in order.
         gang: Name of the gang, "search-<id>/slot-<k>".
@@ -85,6 +85,8 @@ class EpochResult:
         ended_at: Unix seconds at which this result was complete.
         seconds: Seconds spent on rank 0 by "data" (waiting for batches), "train", "evaluate" and "checkpoint".
         failure: Why the attempt ended, or None.
+        checkpoint_pending: Whether a checkpoint of this very epoch is being written: the next result has its record,
+            or the gang on request.
     """
 
     epoch: int
@@ -98,3 +100,4 @@ class EpochResult:
     ended_at: float
     seconds: Mapping[str, float]
     failure: Failure | None
+    checkpoint_pending: bool = False

@@ -18,6 +18,7 @@ from service.runner.recovery import recover
 from service.runner.run import Run
 from service.settings import Settings
 from service.store import EventKind, Ledger
+from trainables.gang.processes import Limits
 from trainables.logs import configure_logging
 
 log = logging.getLogger(__name__)
@@ -79,7 +80,8 @@ class SearchRunner:
                 store=settings.store_dir,
                 backoff_s=settings.backoff_s,
             )
-            engine = Engine(run, group_timeout_s=settings.gang_timeout_s)
+            limits = Limits(group_s=settings.gang_timeout_s, silence_s=settings.silence_s)
+            engine = Engine(run, limits=limits)
             try:
                 self._step(run, engine, ledger)
             finally:

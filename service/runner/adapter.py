@@ -6,6 +6,8 @@ Tune rewraps what its hooks raise, so `Link` keeps the first error, and whoever 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
+from functools import partial
 from typing import Any, TypeVar
 
 from ray.train._internal.storage import StorageContext
@@ -18,6 +20,7 @@ from ray.tune.search.search_algorithm import SearchAlgorithm
 from service.runner.controller import GangController
 from service.runner.run import Run, Verdict
 from trainables import Assignment, EpochResult
+from trainables.gang.processes import Limits
 
 T = TypeVar("T")
 
@@ -64,11 +67,11 @@ class Link:
 class Assignments(SearchAlgorithm):  # type: ignore[misc]  # ray ships no types that strict mode can follow
     """Tune's search algorithm: hands out the run's assignments, one trial of Tune's for each attempt."""
 
-    def __init__(self, link: Link, gang: PlacementGroupFactory, storage: StorageContext, timeout_s: float) -> None:
+    def __init__(self, link: Link, gang: PlacementGroupFactory, storage: StorageContext, limits: Limits) -> None:
         self._link = link
         self._gang = gang
         self._storage = storage
-        self._timeout_s = timeout_s
+        self._limits = asdict(limits)
 
     def next_trial(self) -> TuneTrial | None:
         """The next assignment, None while there is none."""
@@ -77,7 +80,7 @@ class Assignments(SearchAlgorithm):  # type: ignore[misc]  # ray ships no types 
             return None
         trial = TuneTrial(
             GANG,
-            config={"assignment": assignment.to_dict(), "group_timeout_s": self._timeout_s},
+            config={"assignment": assignment.to_dict(), "limits": self._limits},
             trial_id=f"{assignment.trial:06d}-{assignment.attempt}",
             placement_group_factory=self._gang,
             storage=self._storage,
@@ -115,7 +118,8 @@ class Verdicts(TrialScheduler):  # type: ignore[misc]  # ray ships no types that
         number, epoch_result = number_of(trial), result[RESULT_KEY]
         assert isinstance(epoch_result, EpochResult)
         run = self._link.run
-        verdict = self._link.guard(lambda: run.reported(number, epoch_result))
+        finish = partial(self.controller.commit_now, trial)
+        verdict = self._link.guard(lambda: run.reported(number, epoch_result, finish))
         if verdict is Verdict.COMMIT_THEN_END:
             self.controller.commit_then_stop(
                 trial, lambda record: self._link.guard(lambda: run.checkpointed(number, record))

@@ -11,9 +11,14 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import ray
+from ray.exceptions import GetTimeoutError, RayError
 from ray.tune.execution.placement_groups import PlacementGroupFactory
 from ray.tune.execution.tune_controller import TuneController
 from ray.tune.experiment import Trial as TuneTrial
+
+from service.runner.watch import GangWatch
+from trainables.gang.beats import GROUP
 
 log = logging.getLogger(__name__)
 
@@ -27,14 +32,22 @@ class GangController(TuneController):  # type: ignore[misc]  # ray ships no type
     """Steps gangs: `reuse_actors` is always on, and the cache holds as many warm gangs as the search has slots."""
 
     def __init__(
-        self, *, gang: PlacementGroupFactory, on_fault: Callable[[TuneTrial, str], None], **kwargs: Any
+        self,
+        *,
+        gang: PlacementGroupFactory,
+        watch: GangWatch,
+        on_fault: Callable[[TuneTrial, str], None],
+        **kwargs: Any,
     ) -> None:
         """Args:
         gang: the placement group that every trial of this search asks for.
+        watch: knows why a gang's process ended, and ends those that are silent.
         on_fault: told the trial and the reason when an attempt ends because its processes broke.
         """
         super().__init__(reuse_actors=True, **kwargs)
+        self._class_cache = _ActorClass()
         self._gang = gang
+        self._watch = watch
         self._on_fault = on_fault
         self._warm = 0
 
@@ -49,19 +62,47 @@ class GangController(TuneController):  # type: ignore[misc]  # ray ships no type
         self.update_max_pending_trials(max(1, slots))
 
     def on_step_end(self) -> None:
-        """As stock, but with no slots at all not even one gang is kept: its resources belong to another search now."""
+        """As stock, and looks after the gangs.
+
+        With no slots at all not even one gang is kept: its resources belong to another search now.
+        """
         super().on_step_end()
+        self._look_after_gangs()
         if self._warm == 0:
             self._cleanup_cached_actors(force_all=True)
 
     def commit_then_stop(self, trial: TuneTrial, on_commit: Callable[[Any], None]) -> None:
-        """Has the gang write a checkpoint of the epoch it is at, hands its record to `on_commit`, then ends the run."""
+        """Has the gang write a checkpoint of the epoch it is at, then ends the run.
+
+        Args:
+            trial: whose run ends.
+            on_commit: gets the checkpoint's record, or the reason why there is none.
+        """
 
         def committed(trial: TuneTrial, record: Any) -> None:
             on_commit(record)
             self.stop_trial(trial)
 
-        self._schedule_trial_task(trial, "commit_checkpoint", on_result=committed, on_error=self._trial_task_failure)
+        self._schedule_trial_task(trial, "try_to_commit", on_result=committed, on_error=self._trial_task_failure)
+
+    def commit_now(self, trial: TuneTrial) -> Any:
+        """Waits for the checkpoint that a trial's gang is writing.
+
+        Returns:
+            Its record, or the reason why there is none.
+        """
+        ref = trial.temporary_state.ray_actor.try_to_commit.remote()
+        while True:
+            try:
+                return ray.get(ref, timeout=self._watch.interval_s)
+            except GetTimeoutError:
+                self._look_after_gangs()
+            except RayError as error:
+                return self._watch.why(error) or reason_of(error)
+
+    def _look_after_gangs(self) -> None:
+        gangs = self._actor_manager._live_actors_to_ray_actors_resources.values()
+        self._watch.look({actor._actor_id.hex(): actor for actor, _ in gangs})
 
     def _maybe_reuse_cached_actor(self, trial: TuneTrial) -> bool:
         """A trial whose own gang is already placed keeps it.
@@ -88,13 +129,29 @@ class GangController(TuneController):  # type: ignore[misc]  # ray ships no type
         trial would stay staged for ever, and the cache would keep one gang more than there are slots.
         """
         log.warning("a gang broke under trial %s", trial.trial_id, exc_info=exception)
-        self._on_fault(trial, reason_of(exception))
+        self._on_fault(trial, self._watch.why(exception) or reason_of(exception))
         super()._process_trial_failure(trial, exception)
         if trial in self._staged_trials:
             self._unstage_trial_with_resources(trial)
 
     def checkpoint(self, force: bool = False, wait: bool = False) -> None:
         """Writes nothing: the ledger is the truth, and nothing is ever restored from Tune's files."""
+
+
+class _ActorClass:
+    """In place of Tune's cache of actor classes, for actors that answer a pulse beside their work.
+
+    It also leaves out the environment that Tune gives each actor: Ray would start a process for it, where without one
+    it may take a process that waits ready.
+    """
+
+    def __init__(self) -> None:
+        self._remote: Any = None
+
+    def get(self, gang: type) -> Any:
+        """The Ray class of the one class of this search."""
+        self._remote = self._remote or ray.remote(concurrency_groups={GROUP: 1})(gang)
+        return self._remote
 
 
 def reason_of(exception: Exception) -> str:

@@ -13,7 +13,9 @@ from ray.tune.registry import register_trainable
 from service.runner.adapter import GANG, Assignments, Link, Starts, Verdicts
 from service.runner.controller import GangController
 from service.runner.run import Run
+from service.runner.watch import GangWatch
 from service.schemas import Resources
+from trainables.gang.processes import Limits
 
 _TUNE_ENVIRONMENT = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # 0.08 s a trial, for files that nobody reads
@@ -33,7 +35,7 @@ class Engine:
     Call `step` until the run is finished, then `close`. All calls come from one thread.
     """
 
-    def __init__(self, run: Run, *, group_timeout_s: float) -> None:
+    def __init__(self, run: Run, *, limits: Limits) -> None:
         os.environ.update(_TUNE_ENVIRONMENT)
         from trainables.gang.gang import Gang  # here, so that nothing but a runner and its gangs imports torch
 
@@ -46,8 +48,9 @@ class Engine:
         verdicts = Verdicts(self._link)
         self._controller = GangController(
             gang=gang,
+            watch=GangWatch(limits.silence_s, limits.group_s),
             on_fault=self._link.fault,
-            search_alg=Assignments(self._link, gang, storage, group_timeout_s),
+            search_alg=Assignments(self._link, gang, storage, limits),
             scheduler=verdicts,
             callbacks=[Starts(self._link)],
             storage=storage,

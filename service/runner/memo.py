@@ -23,7 +23,7 @@ class TrialMemo:
         epoch: last epoch that the Study was told.
         attempts: attempts begun.
         faults: of these, ended by a fault of the gang.
-        best_loss: lowest loss so far, None before the first finite one.
+        best_loss: lowest loss up to the newest checkpoint; None if there is none.
         checkpoint: folder of the newest committed checkpoint and its epoch.
         parent: the trial that it is a clone of.
         from_epoch: the parent's epoch at which it was cloned.

@@ -27,6 +27,10 @@ class SearchPaths:
         """Folder of one attempt's checkpoints. The lease's epoch keeps a fenced writer out of its successor's."""
         return self.root / f"trial-{trial:04d}" / f"attempt-{attempt}-{lease_epoch}"
 
+    def attempt_under_any_lease(self, trial: int, attempt: int) -> list[Path]:
+        """Folders of one attempt's checkpoints as runners of any lease named them."""
+        return sorted(self.root.glob(f"trial-{trial:04d}/attempt-{attempt}-*"))
+
     def absolute(self, path: str) -> Path:
         """The folder that a checkpoint's row names."""
         return self.store / path

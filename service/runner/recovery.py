@@ -61,6 +61,8 @@ def recover(*, ledger: Ledger, lease: Lease, search: Search, store: Path, backof
         run.memos[trial.number] = _memo(run, trial)
         if trial.state is not TrialState.PAUSED or trial.displaced:
             run.ready.add(trial.number)
+        if trial.attempts:
+            run.adopt(trial.number, trial.attempts, run.paths.attempt_under_any_lease(trial.number, trial.attempts))
     if not history:
         _enqueue(run)
     live = (run.paths.absolute(checkpoint.path) for checkpoint in ledger.checkpoints(search.id))
@@ -119,12 +121,12 @@ def _memo(run: Run, trial: Trial) -> TrialMemo:
         from_epoch=record.from_epoch,
     )
     memo.faults = sum(a.outcome == "crashed" for a in run.ledger.attempts(run.search.id, trial.number))
-    if trial.value is not None:
-        memo.best_loss = run.study.objective.loss(trial.value)
     checkpoints = run.ledger.checkpoints(run.search.id, trial.number)
     if checkpoints:
         newest = max(checkpoints, key=lambda c: (c.attempt, c.epoch))
         memo.checkpoint = (run.paths.absolute(newest.path), newest.epoch)
+        if trial.value is not None and trial.best_epoch is not None and trial.best_epoch <= newest.epoch:
+            memo.best_loss = run.study.objective.loss(trial.value)
     return memo
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -20,6 +20,7 @@ from service.algorithms import Action, ActionKind, Closed, Event, Failed, Report
 from service.errors import LedgerUnavailable
 from service.models import Checkpoint, Lease, Search
 from service.runner import retention
+from service.runner.adoption import unrecorded
 from service.runner.memo import Live, TrialMemo, assignment_of
 from service.runner.paths import SearchPaths
 from service.runner.ready import ReadyQueue
@@ -125,8 +126,14 @@ class Run:
         live.begun = True
         memo.attempts = live.attempt
 
-    def reported(self, trial: int, result: EpochResult) -> Verdict:
+    def reported(self, trial: int, result: EpochResult, finish: Callable[[], CheckpointRecord | str]) -> Verdict:
         """A gang finished an epoch, or failed in the user's code.
+
+        Args:
+            trial: the trial's number.
+            result: what the gang hands back.
+            finish: waits for the checkpoint of this epoch that the gang is writing, and returns its record, or the
+                reason why there is none. Called where the attempt ends: its checkpoint is committed with its verdict.
 
         Returns:
             What the gang does next. Everything that the verdict rests on is committed.
@@ -134,11 +141,11 @@ class Run:
         live = self.live.get(trial)
         if live is None or live.leaving:
             return Verdict.END
-        if result.failure is not None:
-            self._fail(trial, _describe(result.failure))
-            return Verdict.END
-        if self._metric not in result.metrics:
-            self._fail(trial, f"it reports {', '.join(sorted(result.metrics))}, and not the objective {self._metric}")
+        fault = self._fault_of(result)
+        if fault is not None:
+            if result.checkpoint is not None:
+                self.checkpointed(trial, result.checkpoint)
+            self._fail(trial, fault)
             return Verdict.END
         memo = self.memos[trial]
         value = _finite(result.metrics[self._metric])
@@ -147,6 +154,9 @@ class Run:
         actions = self.study.tell(event) if event else []
         goes_on = not actions or actions[0].kind is ActionKind.CONTINUE
         displaced = goes_on and self._holding() > self.slots
+        last = finish() if result.checkpoint_pending and (displaced or not goes_on) else None
+        records = [record for record in (result.checkpoint, last) if isinstance(record, CheckpointRecord)]
+        errors = [error for error in (result.checkpoint_error, last) if isinstance(error, str)]
 
         def verbs(w: Writer) -> list[Path]:
             w.report(
@@ -163,17 +173,18 @@ class Run:
                 fact=event.to_dict() if event else None,
                 actions=[action.to_dict() for action in actions] if event else None,
             )
-            gone = self._record(w, trial, live.attempt, result.checkpoint) if result.checkpoint else []
-            if result.checkpoint_error is not None:
-                message = {"message": f"no checkpoint of epoch {result.epoch}: {result.checkpoint_error}"}
-                w.event(self.search.id, EventKind.WARNING, message, trial=trial, attempt=live.attempt)
+            gone = [folder for record in records for folder in self._record(w, trial, live.attempt, record)]
+            for error in errors:
+                self._warn(w, trial, live.attempt, error)
             self._carry_out(w, actions)
             if displaced:
                 self._displace(w, trial)
             return gone
 
         retention.remove(self._commit(verbs))
-        self._remember(memo, result, value)
+        memo.epoch = max(memo.epoch, result.epoch)
+        for record in records:
+            self._remember(memo, record)
         self._forget(actions)
         if displaced:
             live.leaving = True
@@ -181,14 +192,18 @@ class Run:
         if goes_on and not displaced:
             return Verdict.CONTINUE
         paused = displaced or actions[0].kind is ActionKind.PAUSE
-        return Verdict.COMMIT_THEN_END if paused and result.checkpoint is None else Verdict.END
+        is_saved = result.checkpoint_pending or any(record.epoch == result.epoch for record in records)
+        return Verdict.COMMIT_THEN_END if paused and not is_saved else Verdict.END
 
-    def checkpointed(self, trial: int, record: CheckpointRecord) -> None:
-        """The gang wrote the checkpoint that `COMMIT_THEN_END` asked for."""
+    def checkpointed(self, trial: int, record: CheckpointRecord | str) -> None:
+        """The gang wrote the checkpoint that `COMMIT_THEN_END` asked for, or says why there is none."""
         attempt = self.live[trial].attempt
+        if isinstance(record, str):
+            self._commit(lambda w: self._warn(w, trial, attempt, record))
+            return
         retention.remove(self._commit(lambda w: self._record(w, trial, attempt, record)))
         if trial in self.memos:
-            self.memos[trial].checkpoint = (Path(record.path), record.epoch)
+            self._remember(self.memos[trial], record)
 
     def broke(self, trial: int, reason: str) -> None:
         """The gang's processes broke: the attempt is lost, and the trial gets another one if it has any left."""
@@ -196,6 +211,8 @@ class Run:
         if live is None or live.leaving or trial not in self.memos:
             return
         memo = self.memos[trial]
+        if live.begun:
+            self.adopt(trial, live.attempt, [self.paths.attempt(trial, live.attempt, self.lease.epoch)])
         memo.faults += 1
         if memo.faults >= self.spec.retries.attempts:
             self._fail(trial, f"attempt {memo.faults} of {self.spec.retries.attempts} broke: {reason}")
@@ -218,6 +235,15 @@ class Run:
         """Tune has let go of the trial's run; its gang is warm for another, or gone."""
         self.broke(trial, "its run ended without a result")
         self.live.pop(trial, None)
+
+    def adopt(self, trial: int, attempt: int, folders: Iterable[Path]) -> None:
+        """Records a checkpoint that an attempt completed and could not tell of any more."""
+        memo = self.memos[trial]
+        known = memo.checkpoint[1] if memo.checkpoint else memo.from_epoch
+        record = unrecorded(folders, after=known, upto=memo.epoch)
+        if record is not None:
+            retention.remove(self._commit(lambda w: self._record(w, trial, attempt, record)))
+            self._remember(memo, record)
 
     # What the coordinator and people ask
 
@@ -306,6 +332,14 @@ class Run:
 
         self._commit(verbs)
         self._forget(actions)
+
+    def _fault_of(self, result: EpochResult) -> str | None:
+        """Why the trial cannot go on after this result; None if it can."""
+        if result.failure is not None:
+            return _describe(result.failure)
+        if self._metric not in result.metrics:
+            return f"it reports {', '.join(sorted(result.metrics))}, and not the objective {self._metric}"
+        return None
 
     def _fail(self, trial: int, reason: str) -> None:
         """The trial is lost for good; the Study learns it, and the search fails if that is one too many."""
@@ -405,13 +439,15 @@ class Run:
         there, best = w.checkpoints(self.search.id, trial), w.best_epoch(self.search.id, trial)
         return retention.superfluous(there, best, self.spec.checkpoints.keep, needy)
 
-    def _remember(self, memo: TrialMemo, result: EpochResult, value: float | None) -> None:
-        memo.epoch = max(memo.epoch, result.epoch)
-        loss = self.study.objective.loss(value)
+    def _remember(self, memo: TrialMemo, record: CheckpointRecord) -> None:
+        """The trial goes on from this checkpoint. Only what is saved counts as its best so far: it is trained again."""
+        memo.checkpoint = (Path(record.path), record.epoch)
+        loss = self.study.objective.loss(_finite(record.metrics.get(self._metric, math.nan)))
         if math.isfinite(loss) and (memo.best_loss is None or loss < memo.best_loss):
             memo.best_loss = loss
-        if result.checkpoint is not None:
-            memo.checkpoint = (Path(result.checkpoint.path), result.checkpoint.epoch)
+
+    def _warn(self, w: Writer, trial: int, attempt: int, message: str) -> None:
+        w.event(self.search.id, EventKind.WARNING, {"message": message}, trial=trial, attempt=attempt)
 
     def _holding(self) -> int:
         return sum(not live.leaving for live in self.live.values())

@@ -1,7 +1,8 @@
 """The gang as Ray Tune sees it: an actor that trains one epoch per step and is reused from trial to trial.
 
-Its processes are in `processes`, what each does in `rank`. This module gives them assignments, decides when a
-checkpoint is due, writes it with all ranks, and says what came of an epoch. It stops nothing: the runner does that.
+Its processes are in `processes`, what each does in `rank`, how a checkpoint gets written beside the training in
+`saving`. This module gives them assignments, decides when a checkpoint is due, and says what came of an epoch. It stops
+nothing: the runner does that.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import logging
 import math
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,26 +21,39 @@ import torch
 from ray import tune
 
 from trainables.assignment import Assignment
-from trainables.checkpoints.checkpoint import CheckpointError, CheckpointWriter
-from trainables.gang.processes import Processes, RankDiedError
+from trainables.checkpoints.checkpoint import CheckpointError
+from trainables.gang.processes import Limits, Processes
+from trainables.gang.saving import Saving
 from trainables.logs import configure_logging
 from trainables.result import CheckpointRecord, EpochResult, Failure
-from trainables.training.attempt import EpochMeasures, SavedFiles
+from trainables.training.attempt import EpochMeasures
 
 log = logging.getLogger(__name__)
 
 RESULT_KEY = "rung"
 """Key of the EpochResult in the dictionary that Tune passes on."""
 
+PATIENCE_S = 0.1
+"""Seconds that a gang waits for a checkpoint before it trains on: most of a small model are told at once then."""
+
 POINTER = "rung-checkpoint.json"
 """All that one of Tune's own checkpoints holds: the path of ours."""
 
-DEFAULT_GROUP_TIMEOUT_S = 600.0
-"""Seconds after which a collective that some rank does not join is an error."""
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pulse:
+    """A gang's sign of life: the Ray node it is on, and the process ids of its ranks, in order."""
+
+    node: str
+    pids: tuple[int, ...]
 
 
 class Gang(tune.Trainable):  # type: ignore[misc]  # Ray ships no types that strict mode can follow
-    """A warm gang. Tune's configuration holds `assignment` (see Assignment.to_dict) and maybe `group_timeout_s`.
+    """A warm gang. Tune's configuration holds `assignment` (see Assignment.to_dict) and maybe `limits` (see Limits).
+
+    A checkpoint that is due is copied at the end of its epoch, and written while the next one trains if that takes
+    longer than a moment: its record comes with the result of that next epoch then, or from `commit_checkpoint`. Nothing
+    is told of it before it is complete.
 
     A user's exception, running out of GPU memory and NaN come back as results. Raised is only what leaves the processes
     unfit for use: Tune then throws the actor away, and its children go with it.
@@ -47,6 +61,7 @@ class Gang(tune.Trainable):  # type: ignore[misc]  # Ray ships no types that str
 
     _failure: Failure | None
     _record: CheckpointRecord | None
+    _saving: Saving | None
 
     def setup(self, config: dict[str, Any]) -> None:
         """Start the processes and take the first assignment.
@@ -63,8 +78,9 @@ class Gang(tune.Trainable):  # type: ignore[misc]  # Ray ships no types that str
             workers=workers,
             cpus=cpus,
             gpus=gpus,
-            timeout_s=config.get("group_timeout_s", DEFAULT_GROUP_TIMEOUT_S),
+            limits=Limits(**config.get("limits", {})),
         )
+        self._saving = None
         self._assign(assignment)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -79,9 +95,14 @@ class Gang(tune.Trainable):  # type: ignore[misc]  # Ray ships no types that str
         assignment = Assignment.from_dict(new_config["assignment"])
         if assignment.shape != self._shape:
             return False
+        self._settle()
         self._processes.heal()
         self._assign(assignment)
         return True
+
+    def pulse(self) -> Pulse:
+        """Say where the gang's processes are: a sign of life, asked for while another thread trains."""
+        return Pulse(node=self._node, pids=self._processes.pids)
 
     def step(self) -> dict[str, EpochResult]:
         """Train one epoch and return its result under "rung".
@@ -94,17 +115,18 @@ class Gang(tune.Trainable):  # type: ignore[misc]  # Ray ships no types that str
         """
         began_at = time.time()
         measures = None if self._failure else self._run_epoch()
+        before = time.perf_counter()
+        record, error = self._settle()
         if measures is None:
-            return {RESULT_KEY: self._result(epoch=self._epoch + 1, started_at=began_at)}
-        seconds = dict(measures.seconds)
-        record, error = None, None
+            return {RESULT_KEY: self._result(epoch=self._epoch + 1, started_at=began_at, checkpoint=record)}
         if self._checkpoint_is_due(measures):
-            before = time.perf_counter()
             try:
-                record = self.commit_checkpoint()
+                self._begin_checkpoint()
             except CheckpointError as caught:
                 error = str(caught)
-            seconds["checkpoint"] = time.perf_counter() - before
+        patience_s = None if self._epoch == self._assignment.epochs else PATIENCE_S
+        if record is None and error is None and self._saving is not None and self._saving.is_done(within_s=patience_s):
+            record, error = self._settle()
         return {
             RESULT_KEY: self._result(
                 epoch=self._epoch,
@@ -112,7 +134,8 @@ class Gang(tune.Trainable):  # type: ignore[misc]  # Ray ships no types that str
                 metrics=measures.metrics,
                 checkpoint=record,
                 checkpoint_error=error,
-                seconds=seconds,
+                checkpoint_pending=self._saving is not None,
+                seconds={**measures.seconds, "checkpoint": time.perf_counter() - before},
             )
         }
 
@@ -131,8 +154,19 @@ class Gang(tune.Trainable):  # type: ignore[misc]  # Ray ships no types that str
                 "to write a checkpoint; go back to an earlier one"
             )
         if self._record is None:
-            self._record = self._write_checkpoint()
+            if self._saving is None:
+                self._begin_checkpoint()
+            assert self._saving is not None
+            saving, self._saving = self._saving, None
+            self._record = saving.record()
         return self._record
+
+    def try_to_commit(self) -> CheckpointRecord | str:
+        """As `commit_checkpoint`, with what is wrong as a text: a full disk is no reason to lose the gang."""
+        try:
+            return self.commit_checkpoint()
+        except CheckpointError as error:
+            return str(error)
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """Give Tune a pointer to our own checkpoint, which it may copy about at no cost."""
@@ -147,6 +181,7 @@ class Gang(tune.Trainable):  # type: ignore[misc]  # Ray ships no types that str
 
     def cleanup(self) -> None:
         """End the other ranks; called by Tune when it stops the actor."""
+        self._settle()
         self._processes.close()
 
     def __repr__(self) -> str:
@@ -191,25 +226,20 @@ class Gang(tune.Trainable):  # type: ignore[misc]  # Ray ships no types that str
             or (is_best and assignment.scope == "best")
         )
 
-    def _write_checkpoint(self) -> CheckpointRecord:
-        writer = None
-        try:
-            writer = CheckpointWriter(Path(self._assignment.directory), self._epoch)
-            self._processes.each("snapshot")
-            saved: list[SavedFiles] = self._processes.each("write", str(writer.aside))
-            files = [file for part in saved for file in part.files]
-            return writer.commit(files, self._metrics, self._facts(saved[0].aliases))
-        except Exception as error:
-            if writer:
-                writer.discard()
-            if isinstance(error, RankDiedError):
-                raise
-            raise CheckpointError(
-                f"{self._assignment.directory}: got {type(error).__name__}: {error}, must be writable; "
-                "the trial can go on, its earlier checkpoints are untouched"
-            ) from error
+    def _begin_checkpoint(self) -> None:
+        saving = Saving(self._processes, Path(self._assignment.directory), self._epoch)
+        saving.begin(self._metrics, self._facts())
+        self._saving = saving
 
-    def _facts(self, aliases: Mapping[str, str]) -> dict[str, Any]:
+    def _settle(self) -> tuple[CheckpointRecord | None, str | None]:
+        """Wait for the checkpoint that is being written, if there is one; return its record, or what is wrong."""
+        saving, self._saving = self._saving, None
+        try:
+            return (saving.record(), None) if saving else (None, None)
+        except CheckpointError as error:
+            return None, str(error)
+
+    def _facts(self) -> dict[str, Any]:
         assignment = self._assignment
         return {
             "search": assignment.search,
@@ -222,7 +252,6 @@ class Gang(tune.Trainable):  # type: ignore[misc]  # Ray ships no types that str
             "seed": assignment.seed,
             "world_size": assignment.workers,
             "torch": torch.__version__,
-            "aliases": dict(aliases),
         }
 
     def _log(self, result: EpochResult) -> EpochResult:
@@ -242,6 +271,7 @@ class Gang(tune.Trainable):  # type: ignore[misc]  # Ray ships no types that str
         metrics: Mapping[str, float] | None = None,
         checkpoint: CheckpointRecord | None = None,
         checkpoint_error: str | None = None,
+        checkpoint_pending: bool = False,
         seconds: Mapping[str, float] | None = None,
     ) -> EpochResult:
         result = EpochResult(
@@ -249,6 +279,7 @@ class Gang(tune.Trainable):  # type: ignore[misc]  # Ray ships no types that str
             metrics=metrics or {},
             checkpoint=checkpoint,
             checkpoint_error=checkpoint_error,
+            checkpoint_pending=checkpoint_pending,
             pids=self._processes.pids,
             gang=self._processes.name,
             node=self._node,

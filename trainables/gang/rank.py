@@ -7,10 +7,12 @@ process outlives a trial that cannot train.
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import json
 import os
 import sys
+import threading
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -33,6 +35,13 @@ T = TypeVar("T")
 _LOOPBACK = "lo0" if sys.platform == "darwin" else "lo"
 
 
+class Interrupted(BaseException):
+    """Raised by `Rank.interrupt` where user code runs. Not an Exception: user code is unlikely to swallow it."""
+
+    def __str__(self) -> str:
+        return "another rank had failed, and this one did not notice by itself"
+
+
 class Rank:
     """A rank of a gang.
 
@@ -53,9 +62,10 @@ class Rank:
         self._data: tuple[str, Datasets] | None = None
         self._attempt: Attempt | None = None
         self._writer: FileWriter | None = None
+        self._thread = 0
 
-    def pid(self) -> int:
-        """Return the process id."""
+    def pulse(self) -> int:
+        """Return the process id: a sign of life, asked for while another thread trains."""
         return os.getpid()
 
     def listen(self) -> int:
@@ -140,6 +150,14 @@ class Rank:
         if self._backend == "nccl" and dist.is_initialized():
             dist.distributed_c10d._abort_process_group()
 
+    def interrupt(self) -> None:
+        """Raise `Interrupted` in the thread that carries out `build`, `wrap` or `run_epoch`, at its next bytecode.
+
+        Code in C is not interrupted before it returns to Python.
+        """
+        thread = ctypes.c_ulong(self._thread)
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, ctypes.py_object(Interrupted))
+
     def close(self) -> None:
         """Let go of everything, the process group included."""
         self.forget()
@@ -156,9 +174,10 @@ class Rank:
             dist.destroy_process_group()
 
     def _guarded(self, kind: FailureKind, call: Callable[[], T]) -> T | Failure:
+        self._thread = threading.get_ident()
         try:
             return call()
-        except (Exception, SystemExit) as error:  # noqa: BLE001  (user code may raise anything, sys.exit included)
+        except (Exception, SystemExit, Interrupted) as error:  # noqa: BLE001  (user code may raise anything, sys.exit included)
             failure = Failure.of(error, kind, self._place.rank)
         self.forget()
         if self._place.device.type == "cuda":

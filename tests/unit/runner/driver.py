@@ -74,9 +74,14 @@ class Driver:
             self.gangs[assignment.trial] = Gang(assignment)
             self.run.begun(assignment.trial)
 
+    def report(self, trial: int, **changes) -> Verdict:
+        """One epoch of one trial; nobody acts on the verdict yet."""
+        gang = self.gangs[trial]
+        return self.run.reported(trial, gang.train(**changes), gang.commit_checkpoint)
+
     def train(self, trial: int, **changes) -> Verdict:
         """One epoch of one trial, and what follows from the verdict."""
-        verdict = self.run.reported(trial, self.gangs[trial].train(**changes))
+        verdict = self.report(trial, **changes)
         if verdict is Verdict.COMMIT_THEN_END:
             self.run.checkpointed(trial, self.gangs[trial].commit_checkpoint())
         if verdict is not Verdict.CONTINUE:

@@ -85,7 +85,7 @@ def test_a_clone_waits_for_the_checkpoint_that_its_parent_still_writes(searches)
     driver.fill()
     driver.train(0, metrics={"loss": 0.9})
     # Given that the second report lets the meeting end while the reporter, who is the best, has yet to be saved
-    assert run.reported(1, driver.gangs[1].train(metrics={"loss": 0.1})) is Verdict.COMMIT_THEN_END
+    assert driver.report(1, metrics={"loss": 0.1}) is Verdict.COMMIT_THEN_END
     assert run.next_assignment() is None
     assert [clone.origin["data"]["parent"] for clone in clones_of(searches, search)] == [1]
     # When it is saved, then the clone begins there
@@ -101,7 +101,7 @@ def test_a_clone_of_a_checkpoint_that_could_not_be_written_blocks_nobody_and_say
     driver = Driver(run)
     driver.fill()
     driver.train(0, metrics={"loss": 0.9})
-    run.reported(1, driver.gangs[1].train(metrics={"loss": 0.1}))
+    driver.report(1, metrics={"loss": 0.1})
     driver.release(1)  # its gang broke while it wrote
     driver.to_the_end()
     assert searches.ledger.search(search).state is SearchState.COMPLETED
