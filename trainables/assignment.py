@@ -9,6 +9,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+OutOfMemory = Literal["halve_micro_batch", "fail"]
+"""What running out of memory leads to: smaller parts of the same batch while there are any, or the end of the trial."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Assignment:
@@ -35,6 +38,7 @@ class Assignment:
         mode: Whether lower ("min") or higher ("max") is better.
         scope: "best" makes a new best epoch write a checkpoint too; "last" does not.
         best_loss_so_far: The trial's best metric so far, oriented so that lower is better; None where there is none.
+        on_out_of_memory: See `OutOfMemory`.
     """
 
     search: str
@@ -57,6 +61,7 @@ class Assignment:
     scope: Literal["best", "last"]
     best_loss_so_far: float | None
     is_clone: bool = False
+    on_out_of_memory: OutOfMemory = "halve_micro_batch"
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-able dictionary; `from_dict` gives the assignment back."""

@@ -7,11 +7,13 @@ imports neither torch nor Ray, so that asking what is available stays cheap.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from torch import Tensor, nn
     from torch.optim import Optimizer
     from torch.optim.lr_scheduler import LRScheduler
@@ -41,8 +43,11 @@ class Trainable(ABC):
     instance for many trials, in several processes at once. Code in these methods may use the global random generators
     of torch, numpy and `random`; they are seeded for each trial and rank and are part of every checkpoint.
 
-    The configuration's `batch_size` (default 64) is the *global* batch: it is divided over the ranks of a gang, and a
-    trial learns the same whatever the number of ranks (batch normalisation excepted: its statistics are per rank).
+    Some parameters of a configuration are the loop's own: `batch_size` (default 64), `micro_batch_size`, `precision`,
+    `clip_norm`, `compile`, and those of the loader (`trainables.training.settings` has them all). `batch_size` is the
+    *global* batch: it is divided over the ranks of a gang, and a trial learns the same whatever the number of ranks and
+    the size of micro-batches. Excepted are models whose samples see each other in a pass, as batch normalisation has
+    it (per rank and micro-batch), and what is drawn at random in a pass.
     """
 
     space: ClassVar[Mapping[str, Any]] = {}
@@ -90,6 +95,32 @@ class Trainable(ABC):
 
     def schedule(self, config: Config, optimizer: Optimizer) -> LRScheduler | None:  # noqa: ARG002  (a default)
         """Build a learning-rate schedule, stepped once at the end of each epoch, or None (the default) for none."""
+        return None
+
+    def loader_options(self, config: Config, data: Datasets) -> Mapping[str, Any]:  # noqa: ARG002  (a default)
+        """Return arguments of torch's DataLoader that no configuration can hold; none by default.
+
+        `collate_fn`, `worker_init_fn` and `multiprocessing_context` go to the loaders of both data sets; with workers,
+        `get_worker_info().dataset.data` is the trainable's. `sampler` is an iterable that yields an epoch's training
+        samples, for *all* ranks, in order: each global batch of it is divided over them as the usual permutation is.
+        What it draws from the global generators is seeded by trial and epoch; if it has a `set_epoch`, that is called.
+        """
+        return {}
+
+    def frozen(self, config: Config, epoch: int) -> Iterable[str]:  # noqa: ARG002  (a default)
+        """Return dotted names of modules or parameters that do not learn in this epoch (from 1); none by default.
+
+        Their gradients are not computed, and their batch normalisation keeps its statistics. Give `optimizer` all
+        parameters from the start, those that thaw later included.
+        """
+        return ()
+
+    def pretrained(self, config: Config) -> str | Path | None:  # noqa: ARG002  (a default)
+        """Return where to begin from: a .safetensors file, the folder of any checkpoint, or None (the default).
+
+        Tensors are taken over by name and must have the model's shapes; a trial's warnings name those not found. The
+        path must be there on every node. A trial that resumes does not look at it.
+        """
         return None
 
     @abstractmethod

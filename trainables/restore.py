@@ -14,8 +14,11 @@ from trainables.checkpoints.checkpoint import Checkpoint, read
 from trainables.checkpoints.weights import load_weights
 from trainables.protocol import Trainable
 from trainables.registry import load_trainable
-from trainables.training.loop import batch_size, evaluate_model, load_datasets, validation_loader
+from trainables.training.loaders import checked_options, validation_loader
+from trainables.training.loop import evaluate_model, load_datasets
+from trainables.training.precision import Arithmetic
 from trainables.training.seeds import kept_random_state
+from trainables.training.settings import TrainingSettings
 
 
 def load(path: str | Path) -> nn.Module:
@@ -43,8 +46,17 @@ def evaluate(path: str | Path) -> dict[str, float]:
     checkpoint = read(path)
     trainable = load_trainable(checkpoint.manifest["import_path"])
     config = checkpoint.manifest["config"]
-    loader = validation_loader(load_datasets(trainable, config).validation, batch_size(config), rank=0, world=1)
-    return evaluate_model(trainable, _load(checkpoint, trainable), loader, torch.device("cpu"), world=1)
+    settings, data, cpu = TrainingSettings.parse(config), load_datasets(trainable, config), torch.device("cpu")
+    loader = validation_loader(
+        data.validation,
+        settings.batch_size,
+        rank=0,
+        world=1,
+        settings=settings,
+        options=checked_options(trainable, config, data),
+    )
+    arithmetic = Arithmetic(settings.precision, cpu)
+    return evaluate_model(trainable, _load(checkpoint, trainable), loader, cpu, world=1, arithmetic=arithmetic)
 
 
 def _load(checkpoint: Checkpoint, trainable: Trainable) -> nn.Module:

@@ -37,16 +37,23 @@ class Failure:
     def of(cls, error: BaseException, kind: FailureKind, rank: int) -> Failure:
         """Describe an exception. The exception itself is not kept: its frames would keep a model's memory alive."""
         return cls(
-            kind="oom" if _is_out_of_memory(error) else kind,
+            kind="oom" if is_out_of_memory(error) else kind,
             message=f"{type(error).__name__}: {error}",
             traceback="".join(traceback.format_exception(error)),
             rank=rank,
         )
 
 
-def _is_out_of_memory(error: BaseException) -> bool:
+_OUT_OF_MEMORY = "DefaultCPUAllocator: can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED"
+"""What torch says in a plain RuntimeError when memory, not the program, is at fault."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an exception says that memory ran out, on a GPU or in the process."""
     # By name, so that this module needs no torch: torch.OutOfMemoryError is what CUDA's allocator raises.
-    return isinstance(error, MemoryError) or any(kind.__name__ == "OutOfMemoryError" for kind in type(error).__mro__)
+    if isinstance(error, MemoryError) or any(kind.__name__ == "OutOfMemoryError" for kind in type(error).__mro__):
+        return True
+    return isinstance(error, RuntimeError) and any(text in str(error) for text in _OUT_OF_MEMORY)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

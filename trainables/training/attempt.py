@@ -7,7 +7,7 @@ An attempt here is one rank's part of it. The kinds are files of this folder; wh
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -34,12 +34,23 @@ class Place:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EpochMeasures:
-    """What one rank measured in one epoch; metrics are over all ranks, times are its own."""
+    """What one rank measured in one epoch; metrics are over all ranks, all else is its own.
+
+    Attributes:
+        epoch: The epoch that ended, from 1.
+        metrics: "loss", "train_loss" and the trainable's own.
+        seconds: By what they went into.
+        started_at: Unix seconds.
+        resources: What the epoch cost; names and units are in `measures`.
+        warnings: What the trial's people should know, a sentence each.
+    """
 
     epoch: int
     metrics: Mapping[str, float]
     seconds: Mapping[str, float]
     started_at: float
+    resources: Mapping[str, float] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

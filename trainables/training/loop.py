@@ -1,29 +1,28 @@
 """One epoch: train exactly, evaluate exactly, for any number of ranks.
 
-Exactly means: the averaged gradient of a step is the gradient of the mean loss over the global batch, also where ranks
-hold parts of unequal size; and a validation metric is the mean over every validation sample once. Which samples a rank
-gets is in `sampler`; building, saving and resuming are in `rank`.
+Exactly means: the gradient of a step is that of the mean loss over the global batch, also where ranks hold parts of
+unequal size; and a validation metric is the mean over every validation sample once. Which samples a rank gets is in
+`sampler`, a step in `step`; building, saving and resuming are in `replicated`.
 """
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
-import torch.distributed as dist
 from torch import Tensor, nn
-from torch.optim import Optimizer
-from torch.utils.data import DataLoader, Dataset, Subset
 
 from trainables.protocol import Config, Datasets, Trainable
+from trainables.result import is_out_of_memory
+from trainables.training.copies import Copies
+from trainables.training.micro_batches import micro_batches
+from trainables.training.precision import Arithmetic
 from trainables.training.seeds import derived_seed, kept_random_state, seed_everything
-
-T = TypeVar("T")
-
-DEFAULT_BATCH_SIZE = 64
-"""Samples in a global batch where the configuration has no `batch_size`."""
+from trainables.training.step import Stepper
+from trainables.training.tensors import num_samples_of, summed, to_device
 
 
 class Stopwatch:
@@ -40,18 +39,6 @@ class Stopwatch:
         self._last = now
 
 
-def batch_size(config: Config) -> int:
-    """Return the global batch size of a configuration.
-
-    Raises:
-        ValueError: It is not a positive integer.
-    """
-    size = config.get("batch_size", DEFAULT_BATCH_SIZE)
-    if not isinstance(size, int) or size < 1:
-        raise ValueError(f"config.batch_size: got {size!r}, must be an integer >= 1; correct the space")
-    return size
-
-
 def load_datasets(trainable: Trainable, config: Config) -> Datasets:
     """Return a trainable's data. Any random choice in it is the same for every rank, trial and search."""
     with kept_random_state():
@@ -59,115 +46,116 @@ def load_datasets(trainable: Trainable, config: Config) -> Datasets:
         return trainable.datasets(config)
 
 
-def validation_loader(data: Dataset[Any], size: int, *, rank: int, world: int) -> DataLoader[Any]:
-    """Return a loader of this rank's share of the validation data: every W-th sample, none twice.
-
-    Raises:
-        ValueError: There are no validation samples.
-    """
-    num_samples = _length(data)
-    if num_samples == 0:
-        raise ValueError("datasets.validation: got 0 samples, must be >= 1; split some off the training data")
-    return DataLoader(Subset(data, range(rank, num_samples, world)), batch_size=size)
-
-
 def train_epoch(
-    trainable: Trainable,
-    model: nn.Module,
-    optimizer: Optimizer,
+    stepper: Stepper,
+    copies: Copies,
     batches: Iterable[Any],
     global_sizes: Iterable[int],
     device: torch.device,
     *,
     world: int,
     watch: Stopwatch,
-) -> float:
-    """Train `model` (wrapped in DDP if `world` > 1) on this rank's batches; return the mean loss over all ranks.
+) -> tuple[float, int]:
+    """Train on this rank's batches; return the mean loss over all ranks' samples, and how many these are.
 
     Args:
+        stepper: Takes the steps.
+        copies: The model, in training mode.
         batches: (input, target) pairs: this rank's part of each global batch.
         global_sizes: Samples of all ranks together, for each batch.
     """
-    model.train()
-    total = torch.zeros(2, dtype=torch.float64)
+    total = torch.zeros(2, dtype=torch.float64, device=device)
     watch.lap("train")
     for (inputs, target), global_size in zip(batches, global_sizes, strict=True):
         watch.lap("data")
-        inputs, target = to_device(inputs, device), to_device(target, device)
-        local_size = num_samples_of(target)
-        optimizer.zero_grad(set_to_none=True)
-        loss = trainable.loss(model(inputs), target)
-        # DDP averages gradients over ranks as if their parts were equal; the factor makes it the mean over samples.
-        (loss * (local_size * world / global_size)).backward()  # type: ignore[no-untyped-call]  # torch has no types here
-        optimizer.step()
-        total += torch.tensor([loss.item() * local_size, local_size], dtype=torch.float64)
+        total += stepper.take(copies, inputs, target, global_size)
         watch.lap("train")
     loss_sum, count = summed(total, device, world).tolist()
     watch.lap("train")
-    return float(loss_sum / count)
+    return float(loss_sum / count), int(count)
 
 
 @torch.no_grad()
 def evaluate_model(
-    trainable: Trainable, model: nn.Module, loader: Iterable[Any], device: torch.device, *, world: int
+    trainable: Trainable,
+    model: nn.Module,
+    loader: Iterable[Any],
+    device: torch.device,
+    *,
+    world: int,
+    arithmetic: Arithmetic | None = None,
+    warnings: list[str] | None = None,
 ) -> dict[str, float]:
     """Return "loss" and the trainable's metrics over the whole validation data; `model` is bare, without DDP.
 
+    Where memory runs out, this rank goes on with half as many samples at a time; its sums are the same.
+
+    Args:
+        trainable: Whose metrics they are.
+        model: Put into eval mode.
+        loader: This rank's share of the validation data.
+        device: Where the model is.
+        world: Number of ranks.
+        arithmetic: The number format; default fp32.
+        warnings: Gets a sentence for each halving, if given.
+
     Raises:
         ValueError: `evaluate` returned other names than the trainable's `metrics`.
+        torch.OutOfMemoryError: There is no room for one sample.
     """
     model.eval()
     names = ("loss", *trainable.metrics)
-    total = torch.zeros(len(names) + 1, dtype=torch.float64)
-    for inputs, target in loader:
-        inputs, target = to_device(inputs, device), to_device(target, device)
-        output, size = model(inputs), num_samples_of(target)
-        sums = {"loss": trainable.loss(output, target) * size, **trainable.evaluate(output, target)}
-        if sums.keys() != set(names):
-            raise ValueError(
-                f"{type(trainable).__name__}.evaluate: got {sorted(sums.keys() - {'loss'})}, must be the names in "
-                f"`metrics`, {sorted(trainable.metrics)}; make the two agree"
-            )
-        total += torch.tensor([*(float(sums[name]) for name in names), size], dtype=torch.float64)
+    arithmetic = arithmetic or Arithmetic("fp32", device)
+    total = torch.zeros(len(names) + 1, dtype=torch.float64, device=device)
+    size: int | None = None
+    for whole in loader:
+        pending = [whole]
+        while pending:
+            inputs, target = pending.pop()
+            num_samples = num_samples_of(target)
+            if size is not None and num_samples > size:
+                pending += [(part, part_target) for part, part_target, _ in micro_batches(inputs, target, size)][::-1]
+                continue
+            try:
+                total += _sums(trainable, model, inputs, target, device, names, arithmetic)
+                continue
+            except Exception as error:
+                if not is_out_of_memory(error) or num_samples == 1:
+                    raise
+            _free(device)
+            size = num_samples // 2
+            pending.append((inputs, target))
+            if warnings is not None:
+                warnings.append(f"evaluating {num_samples} samples at once ran out of memory: {size} from here on")
     *values, count = summed(total, device, world).tolist()
     return {name: value / count for name, value in zip(names, values, strict=True)}
 
 
-def summed(values: Tensor, device: torch.device, world: int) -> Tensor:
-    """Return the sum over all ranks of a tensor of numbers."""
-    if world == 1:
-        return values
-    on_device = values.to(device)
-    dist.all_reduce(on_device)
-    return on_device.cpu()
+def _sums(
+    trainable: Trainable,
+    model: nn.Module,
+    inputs: Any,
+    target: Any,
+    device: torch.device,
+    names: tuple[str, ...],
+    arithmetic: Arithmetic,
+) -> Tensor:
+    inputs, target = to_device(inputs, device), to_device(target, device)
+    size = num_samples_of(target)
+    with arithmetic.autocast():
+        output = model(inputs)
+        loss = trainable.loss(output, target)
+        sums: Mapping[str, Any] = {"loss": loss.double() * size, **trainable.evaluate(output, target)}
+    if sums.keys() != set(names):
+        raise ValueError(
+            f"{type(trainable).__name__}.evaluate: got {sorted(sums.keys() - {'loss'})}, must be the names in "
+            f"`metrics`, {sorted(trainable.metrics)}; make the two agree"
+        )
+    values = [torch.as_tensor(sums[name], dtype=torch.float64, device=device) for name in names]
+    return torch.stack([*values, torch.tensor(size, dtype=torch.float64, device=device)])
 
 
-def share_buffers(model: nn.Module, world: int) -> None:
-    """Give every rank rank 0's buffers (running statistics), which are the ones a checkpoint holds."""
-    if world > 1:
-        for buffer in model.buffers():
-            dist.broadcast(buffer, src=0)
-
-
-def to_device(value: T, device: torch.device) -> T:
-    """Move tensors, and those in mappings, lists and tuples, to a device; leave everything else as it is."""
-    moved: Any = value
-    if isinstance(value, Tensor):
-        moved = value.to(device)
-    elif isinstance(value, Mapping):
-        moved = {key: to_device(item, device) for key, item in value.items()}
-    elif isinstance(value, (list, tuple)):
-        moved = [to_device(item, device) for item in value]
-    result: T = moved
-    return result
-
-
-def num_samples_of(target: Any) -> int:
-    """Return the number of samples in a batch of targets: the length of the first tensor in it."""
-    while not isinstance(target, Tensor):
-        target = next(iter(target.values() if isinstance(target, Mapping) else target))
-    return len(target)
-
-
-def _length(data: Dataset[Any]) -> int:
-    return len(data)  # type: ignore[arg-type]  # torch's Dataset declares no __len__; map-style ones have it
+def _free(device: torch.device) -> None:
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()

@@ -43,7 +43,7 @@ def test_a_checkpoint_has_the_contracts_files_and_its_record_agrees_with_them(re
 
 def test_training_state_loads_without_pickle_and_weights_have_plain_names(record):
     state = torch.load(Path(record.path, "training-0.pt"), weights_only=True)
-    assert set(state) == {"rank", "random", "optimizer", "schedule"}
+    assert set(state) == {"rank", "random", "optimizer", "schedule", "scaler", "micro_batch"}
     assert not any(name.startswith("module.") for name in load(record.path).state_dict())
 
 
