@@ -23,16 +23,25 @@ import torch.distributed as dist
 from torch._C._distributed_c10d import TCPStore  # what torch.distributed gives out under the same name, with types
 
 from trainables.assignment import Assignment
+from trainables.functions import FunctionTrainable
 from trainables.protocol import Datasets, Trainable
 from trainables.registry import load_trainable
 from trainables.result import CheckpointRecord, Failure, FailureKind
 from trainables.training.attempt import Attempt, EpochMeasures, FileWriter, Place, SavedFiles
+from trainables.training.function import FunctionAttempt
 from trainables.training.loop import load_datasets
+from trainables.training.pipelined import PipelinedAttempt
 from trainables.training.replicated import ReplicatedAttempt
+from trainables.training.settings import Parallel, TrainingSettings
 
 T = TypeVar("T")
 
 _LOOPBACK = "lo0" if sys.platform == "darwin" else "lo"
+
+_KINDS: dict[Parallel, type[ReplicatedAttempt] | type[PipelinedAttempt]] = {
+    "ddp": ReplicatedAttempt,
+    "pipeline": PipelinedAttempt,
+}
 
 
 class Interrupted(BaseException):
@@ -134,9 +143,15 @@ class Rank:
         return self._current.resumed_from
 
     def forget(self) -> None:
-        """Let go of the trial in hand and its memory; processes, group and data stay."""
+        """Let go of the trial in hand and its memory; processes, group and data stay.
+
+        Raises:
+            RuntimeError: A plain function does not end; the process is of no more use.
+        """
         if self._attempt is not None:
-            self._attempt = None
+            attempt, self._attempt = self._attempt, None
+            attempt.close()
+            del attempt
             if self._place.device.type == "cuda":
                 # Models and their DDP wrappers may hold each other in cycles; on a CPU they can wait to be collected.
                 gc.collect()
@@ -187,7 +202,14 @@ class Rank:
 
     def _begin(self, assignment: Assignment) -> None:
         trainable = load_trainable(assignment.import_path)
-        self._attempt = ReplicatedAttempt(assignment, trainable, self._datasets(assignment, trainable), self._place)
+        if isinstance(trainable, FunctionTrainable):
+            self._data = None
+            self._attempt = FunctionAttempt(assignment, trainable, self._place)
+            return
+        # A lone rank holds all stages: the whole model.
+        parallel = TrainingSettings.parse(assignment.config).parallel if self._place.world > 1 else "ddp"
+        data = self._datasets(assignment, trainable)
+        self._attempt = _KINDS[parallel](assignment, trainable, data, self._place)
 
     def _datasets(self, assignment: Assignment, trainable: Trainable) -> Datasets:
         values = {name: assignment.config.get(name) for name in trainable.data_parameters}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -23,6 +23,7 @@ from trainables.training.precision import Arithmetic
 from trainables.training.seeds import derived_seed, kept_random_state, seed_everything
 from trainables.training.step import Stepper
 from trainables.training.tensors import num_samples_of, summed, to_device
+from trainables.training.validation import metric_names, sums_of
 
 
 class Stopwatch:
@@ -104,7 +105,7 @@ def evaluate_model(
         torch.OutOfMemoryError: There is no room for one sample.
     """
     model.eval()
-    names = ("loss", *trainable.metrics)
+    names = metric_names(trainable)
     arithmetic = arithmetic or Arithmetic("fp32", device)
     total = torch.zeros(len(names) + 1, dtype=torch.float64, device=device)
     size: int | None = None
@@ -117,7 +118,7 @@ def evaluate_model(
                 pending += [(part, part_target) for part, part_target, _ in micro_batches(inputs, target, size)][::-1]
                 continue
             try:
-                total += _sums(trainable, model, inputs, target, device, names, arithmetic)
+                total += _sums(trainable, model, inputs, target, device, arithmetic)
                 continue
             except Exception as error:
                 if not is_out_of_memory(error) or num_samples == 1:
@@ -132,27 +133,14 @@ def evaluate_model(
 
 
 def _sums(
-    trainable: Trainable,
-    model: nn.Module,
-    inputs: Any,
-    target: Any,
-    device: torch.device,
-    names: tuple[str, ...],
-    arithmetic: Arithmetic,
+    trainable: Trainable, model: nn.Module, inputs: Any, target: Any, device: torch.device, arithmetic: Arithmetic
 ) -> Tensor:
+    """Return the metrics' sums over a batch's samples, and how many these are."""
     inputs, target = to_device(inputs, device), to_device(target, device)
     size = num_samples_of(target)
     with arithmetic.autocast():
-        output = model(inputs)
-        loss = trainable.loss(output, target)
-        sums: Mapping[str, Any] = {"loss": loss.double() * size, **trainable.evaluate(output, target)}
-    if sums.keys() != set(names):
-        raise ValueError(
-            f"{type(trainable).__name__}.evaluate: got {sorted(sums.keys() - {'loss'})}, must be the names in "
-            f"`metrics`, {sorted(trainable.metrics)}; make the two agree"
-        )
-    values = [torch.as_tensor(sums[name], dtype=torch.float64, device=device) for name in names]
-    return torch.stack([*values, torch.tensor(size, dtype=torch.float64, device=device)])
+        sums = sums_of(trainable, model(inputs), target, size, device)
+    return torch.cat([sums, torch.tensor([size], dtype=torch.float64, device=device)])
 
 
 def _free(device: torch.device) -> None:

@@ -14,7 +14,6 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from trainables.assignment import Assignment
 from trainables.checkpoints.checkpoint import WEIGHTS, Checkpoint, FileEntry, read, seal, training_name
@@ -26,6 +25,7 @@ from trainables.training.attempt import EpochMeasures, FileWriter, Place, SavedF
 from trainables.training.compiled import Compiled
 from trainables.training.copies import Copies, LoneCopy, TiedCopies
 from trainables.training.freezing import Freezing
+from trainables.training.history import check_metric, check_stages, load_state, other_shape, step_schedule
 from trainables.training.inheritance import inherit
 from trainables.training.loaders import checked_options, train_loader, validation_loader
 from trainables.training.loop import Stopwatch, evaluate_model, train_epoch
@@ -55,7 +55,7 @@ class ReplicatedAttempt:
 
     def __init__(self, assignment: Assignment, trainable: Trainable, data: Datasets, place: Place) -> None:
         config, settings = assignment.config, TrainingSettings.parse(assignment.config)
-        _check_metric(assignment, trainable)
+        check_metric(assignment, trainable)
         self._assignment, self._trainable, self._place, self._settings = assignment, trainable, place, settings
         self._warnings: list[str] = []
         seed_everything(derived_seed(assignment.seed, "weights"))
@@ -143,7 +143,7 @@ class ReplicatedAttempt:
                 arithmetic=self._arithmetic,
                 warnings=self._warnings,
             )
-        _step_schedule(self._schedule, metrics["loss"])
+        step_schedule(self._schedule, metrics["loss"])
         watch.lap("evaluate")
         self._epoch = epoch
         resources |= memory(place.device) | self._times(watch.seconds, num_samples)
@@ -180,18 +180,19 @@ class ReplicatedAttempt:
 
         return write
 
+    def close(self) -> None:
+        """Do nothing: it all goes when the attempt is forgotten."""
+
     def _resume(self, checkpoint: Checkpoint) -> None:
         assignment, rank = self._assignment, self._place.rank
+        check_stages(checkpoint, 1)
         try:
             load_weights(self.model, checkpoint)
         except RuntimeError as error:
             if not assignment.is_clone:
                 raise
-            raise ValueError(
-                "weights: got the parent's, which have another shape, must be of the shape that the clone itself would "
-                "have; name the parameters in the trainable's shape_parameters or in algorithm.keep"
-            ) from error
-        shared = _load_state(checkpoint.training(0))
+            raise other_shape() from error
+        shared = load_state(checkpoint.training(0))
         self.resumed_from = checkpoint.record
         self._epoch = checkpoint.record.epoch
         if assignment.is_clone:
@@ -203,7 +204,7 @@ class ReplicatedAttempt:
             if self._schedule is not None:
                 self._schedule.load_state_dict(shared["schedule"])
         if not assignment.is_clone and checkpoint.manifest["world_size"] == self._place.world:
-            restore_random_state(_load_state(checkpoint.training(rank))["random"])
+            restore_random_state(load_state(checkpoint.training(rank))["random"])
         else:
             seed_everything(derived_seed(assignment.seed, "rank", self._epoch, rank))
 
@@ -236,24 +237,3 @@ class ReplicatedAttempt:
         self._warnings.clear()
         self._stepper.warnings.clear()
         return told
-
-
-def _check_metric(assignment: Assignment, trainable: Trainable) -> None:
-    known = ("loss", "train_loss", *trainable.metrics)
-    if assignment.metric not in known:
-        raise ValueError(
-            f"objective.metric: got {assignment.metric!r}, must be one of {', '.join(known)}; "
-            f"or let {assignment.trainable} report it"
-        )
-
-
-def _load_state(path: Path) -> dict[str, Any]:
-    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    return state
-
-
-def _step_schedule(schedule: LRScheduler | None, loss: float) -> None:
-    if isinstance(schedule, ReduceLROnPlateau):
-        schedule.step(loss)
-    elif schedule is not None:
-        schedule.step()

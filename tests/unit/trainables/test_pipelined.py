@@ -1,0 +1,229 @@
+"""A model in stages over two ranks learns what it would learn in one process, and its checkpoint is a whole model's."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import trainables
+from tests.support.assignments import an_assignment as any_assignment
+from tests.support.ranks import Pair, a_lone_rank, alone, save
+from tests.support.staged import IMPORT_PATH
+from trainables import Assignment, Failure
+from trainables.gang.rank import Rank
+
+BATCHES = {"batch_size": 10, "micro_batch_size": 3}  # 37 samples: 10 = 3 + 3 + 3 + 1, and a last batch of 7 = 3 + 3 + 1
+
+
+def an_assignment(directory: Path, config: dict[str, Any] | None = None, **fields: Any) -> Assignment:
+    whole = {"parallel": "pipeline", **BATCHES, **(config or {})}
+    return any_assignment(directory, whole, **({"import_path": IMPORT_PATH, "workers": 2} | fields))
+
+
+def saved(pair: Pair, assignment: Assignment, epoch: int, measures: Any) -> Path:
+    return Path(save(Path(assignment.directory), assignment, epoch, measures, pair.save).path)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"momentum": 0.9},
+        {"micro_batch_size": 10},  # one micro-batch: fewer than there are stages
+        {"micro_batch_size": 1},
+        {"batch_size": 64},
+        {"optimizer": "adam", "clip_norm": 0.05},
+        {"pairs": True, "micro_batch_size": 4},
+        {"drop_last": True},
+    ],
+    ids=str,
+)
+def test_two_stages_learn_what_one_process_learns(pair, tmp_path, config):
+    assignment = an_assignment(tmp_path / "two", config)
+    pair.assign(assignment)
+    lone = a_lone_rank(an_assignment(tmp_path / "one", config, workers=1))
+    for epoch in range(1, 4):
+        together, alone_ = pair.call("run_epoch"), lone.run_epoch()
+        assert together[0].metrics == pytest.approx(alone_.metrics, abs=1e-5)
+        assert together[0].metrics == together[1].metrics
+        assert together[0].epoch == epoch
+    path = saved(pair, assignment, 3, together[0])
+    one = save(tmp_path / "one", an_assignment(tmp_path, config), 3, alone_, alone(lone))
+    torch.testing.assert_close(
+        trainables.load(path).state_dict(), trainables.load(one.path).state_dict(), rtol=0, atol=1e-5
+    )
+
+
+def test_a_clipped_gradient_is_cut_by_the_norm_of_all_stages(pair, tmp_path):
+    # One batch and a learning rate of 1: the weights move by the clipped gradient.
+    config = {"batch_size": 37, "micro_batch_size": 37, "lr": 1.0, "clip_norm": 1e-3}
+    assignment = an_assignment(tmp_path, config)
+    pair.assign(assignment)
+    first = saved(pair, assignment, 0, _no_measures())
+    pair.call("run_epoch")
+    second = saved(pair, assignment, 1, _no_measures())
+    old, new = trainables.load(first).state_dict(), trainables.load(second).state_dict()
+    moved = sum(float(((old[name] - new[name]).double() ** 2).sum()) for name in old) ** 0.5
+    assert moved == pytest.approx(1e-3, rel=1e-3)
+
+
+def _no_measures() -> Any:
+    return type("Measures", (), {"metrics": {}})
+
+
+def test_running_statistics_are_those_of_the_micro_batches_and_of_nothing_else(pair, tmp_path):
+    config = {"batch_norm": True, "batch_size": 36, "micro_batch_size": 12, "drop_last": True}
+    assignment = an_assignment(tmp_path, config)
+    pair.assign(assignment)
+    measures = pair.call("run_epoch")[0]
+    state = trainables.load(saved(pair, assignment, 1, measures)).state_dict()
+    for layer in range(3):
+        assert int(state[f"layers.{layer}.norm.num_batches_tracked"]) == 3
+
+
+def test_what_is_random_in_loading_is_the_same_where_inputs_and_where_targets_are_used(pair, tmp_path):
+    # A sample is a random factor, and its target the same one: the network learns to repeat it, if the two agree.
+    config = {"augment": True, "batch_size": 8, "micro_batch_size": 4, "optimizer": "adam", "lr": 0.03}
+    pair.assign(an_assignment(tmp_path, config))
+    losses = [pair.call("run_epoch")[0].metrics["train_loss"] for _ in range(25)]
+    assert losses[-1] < 0.01 < losses[0]
+
+
+CONFIG = {
+    "dropout": 0.4,
+    "momentum": 0.9,
+    "batch_norm": True,
+    "batch_size": 12,
+    "micro_batch_size": 6,
+    "drop_last": True,
+}
+
+
+def test_a_resumed_pipeline_is_bit_identical(pair, tmp_path):
+    assignment = an_assignment(tmp_path / "whole", CONFIG)
+    pair.assign(assignment)
+    pair.call("run_epoch")
+    path = saved(pair, assignment, 2, pair.call("run_epoch")[0])
+    whole = [pair.call("run_epoch") for _ in range(2)]
+    final = trainables.load(saved(pair, assignment, 4, whole[-1][0])).state_dict()
+    again = an_assignment(tmp_path / "again", CONFIG, resume_from=str(path))
+    pair.assign(again)
+    assert pair.rank0.resumed_from.path == str(path)
+    resumed = [pair.call("run_epoch") for _ in range(2)]
+    assert [each[0].metrics for each in resumed] == [each[0].metrics for each in whole]
+    state = trainables.load(saved(pair, again, 4, resumed[-1][0])).state_dict()
+    assert all(torch.equal(state[name], final[name]) for name in final)
+
+
+def test_the_checkpoint_has_a_shard_for_each_rank_an_index_and_the_names_of_the_whole_model(pair, tmp_path):
+    assignment = an_assignment(tmp_path)
+    pair.assign(assignment)
+    measures = pair.call("run_epoch")[0]
+    path = saved(pair, assignment, 1, measures)
+    shards = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"]
+    assert {each.name for each in path.iterdir()} == {
+        *shards,
+        *("model.safetensors.index.json", "manifest.json", "state.json", "training-0.pt", "training-1.pt"),
+    }
+    index = json.loads((path / "model.safetensors.index.json").read_text())
+    assert index["weight_map"]["layers.1.linear.weight"] == shards[0]
+    assert index["weight_map"]["layers.2.linear.weight"] == shards[1]
+    model = trainables.load(path)
+    assert index["weight_map"].keys() == model.state_dict().keys()
+    assert index["metadata"]["total_size"] == sum(tensor.nbytes for tensor in model.state_dict().values())
+    reported = {name: value for name, value in measures.metrics.items() if name != "train_loss"}
+    assert trainables.evaluate(path) == pytest.approx(reported, abs=1e-6)
+
+
+def test_a_shard_that_was_touched_is_refused(pair, tmp_path):
+    assignment = an_assignment(tmp_path)
+    pair.assign(assignment)
+    path = saved(pair, assignment, 1, pair.call("run_epoch")[0])
+    shard = path / "model-00002-of-00002.safetensors"
+    content = bytearray(shard.read_bytes())
+    content[-1] ^= 1
+    shard.write_bytes(content)
+    with pytest.raises(trainables.CheckpointError, match="model-00002"):
+        trainables.load(path)
+
+
+def test_a_clone_has_its_parents_weights_and_its_own_configuration(pair, tmp_path):
+    parent = an_assignment(tmp_path / "parent", {"momentum": 0.9})
+    pair.assign(parent)
+    path = saved(pair, parent, 1, pair.call("run_epoch")[0])
+    pair.call("run_epoch")
+    clone = an_assignment(tmp_path / "clone", {"lr": 0.01, "momentum": 0.5}, resume_from=str(path), is_clone=True)
+    pair.assign(clone)
+    started = trainables.load(saved(pair, clone, 1, _no_measures())).state_dict()
+    assert all(torch.equal(tensor, started[name]) for name, tensor in trainables.load(path).state_dict().items())
+    (group,) = pair.rank0._current._optimizer.param_groups
+    assert (group["lr"], group["momentum"]) == (pytest.approx(0.009), 0.5)
+    assert pair.call("run_epoch")[0].epoch == 2
+
+
+def test_a_checkpoint_of_other_stages_is_refused(pair, tmp_path):
+    lone = a_lone_rank(an_assignment(tmp_path, workers=1))
+    record = save(tmp_path, an_assignment(tmp_path), 1, lone.run_epoch(), alone(lone))
+    outcomes = pair.call("build", an_assignment(tmp_path, resume_from=record.path))
+    assert all(isinstance(outcome, Failure) for outcome in outcomes)
+    assert "config.parallel, resources.workers: got 2 stages for a checkpoint of 1" in outcomes[0].message
+
+
+def test_a_whole_model_does_not_go_on_from_stages(pair, tmp_path):
+    assignment = an_assignment(tmp_path)
+    pair.assign(assignment)
+    path = saved(pair, assignment, 1, pair.call("run_epoch")[0])
+    for workers, config in ((1, {}), (2, {"parallel": "ddp"})):
+        changed = an_assignment(tmp_path, config, workers=workers, resume_from=str(path))
+        outcome = Rank(0, workers, cpus=1, gpus=0, timeout_s=60).build(changed)
+        assert "got 1 stages for a checkpoint of 2" in outcome.message
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"precision": "fp16"}, "config.precision: got 'fp16' in a pipeline"),
+        ({"compile": True}, "config.compile: got true in a pipeline"),
+        ({"parallel": "tensor"}, "config.parallel: got 'tensor', must be one of ddp, pipeline"),
+        ({"freeze_in_epoch": 2}, "frozen: got layers.0 in a pipeline"),
+    ],
+)
+def test_what_a_pipeline_cannot_do_is_refused_before_the_first_batch(pair, tmp_path, config, message):
+    outcomes = pair.call("build", an_assignment(tmp_path, config))
+    assert [outcome.kind for outcome in outcomes] == ["setup", "setup"]
+    assert message in outcomes[0].message
+
+
+def spans(folder: Path) -> dict[int, list[dict[str, Any]]]:
+    """Return what each process noted, in order, by its first layer."""
+    logs = [[json.loads(line) for line in log.read_text().splitlines()] for log in folder.glob("*.jsonl")]
+    return {lines[0]["layer"]: lines for lines in logs}
+
+
+def test_stages_compute_at_the_same_time(pair, tmp_path):
+    config = {"batch_size": 37, "micro_batch_size": 5, "log": str(tmp_path), "sleep": 0.01}
+    pair.assign(an_assignment(tmp_path / "checkpoints", config))
+    pair.call("run_epoch")
+    first, second = (spans(tmp_path)[layer] for layer in (0, 2))
+    together = [
+        (
+            ours["direction"],
+            theirs["direction"],
+            min(ours["ended"], theirs["ended"]) - max(ours["began"], theirs["began"]),
+        )
+        for ours, theirs in itertools.product(first, second)
+    ]
+    overlaps = [each for each in together if each[2] > 0.002]
+    # One stage computes a micro-batch on the way forward while the other has one on the way back, and so on.
+    assert {each[:2] for each in overlaps} >= {
+        ("forward", "forward"),
+        ("backward", "backward"),
+        ("forward", "backward"),
+    }
+    busy = sum(line["ended"] - line["began"] for line in [*first, *second])
+    whole = max(line["ended"] for line in second) - min(line["began"] for line in first)
+    assert whole < 0.9 * busy
