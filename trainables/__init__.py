@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from trainables.assignment import Assignment
+from trainables.functions import FunctionTrainable, Run, Stopped, trainable
 from trainables.protocol import Config, Datasets, Trainable
 from trainables.registry import BrokenTrainableError, Registry, UnknownTrainableError, load_trainable
 from trainables.result import CheckpointRecord, EpochResult, Failure
@@ -33,12 +34,16 @@ __all__ = [
     "Datasets",
     "EpochResult",
     "Failure",
+    "FunctionTrainable",
     "Registry",
+    "Run",
+    "Stopped",
     "Trainable",
     "UnknownTrainableError",
     "evaluate",
     "load",
     "load_trainable",
+    "trainable",
     "verify",
 ]
 

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from importlib.metadata import entry_points
 from typing import Any
 
+from trainables.functions import FunctionTrainable
 from trainables.protocol import Trainable
 
 ENTRY_POINT_GROUP = "rung.trainables"
@@ -86,7 +87,8 @@ class Registry:
 
     def describe(self) -> list[dict[str, Any]]:
         """Return one JSON-able record per trainable, sorted by name: name, import_path, doc, space, objective, budget,
-        metrics, shape_parameters. A broken one has `error` in place of the last six and does not hide the others.
+        metrics, shape_parameters, and is_function: whether it may report other metrics too. A broken one has `error`
+        in place of the last seven and does not hide the others.
         """
         return [self._describe(name, import_path) for name, import_path in self._import_paths.items()]
 
@@ -97,30 +99,41 @@ class Registry:
             trainable = load_trainable(import_path)
         except BrokenTrainableError as error:
             return facts | {"error": str(error)}
+        if isinstance(trainable, FunctionTrainable):
+            documented: Any = trainable.function
+            metrics = trainable.metrics
+        else:
+            documented = type(trainable)
+            metrics = ("loss", *trainable.metrics)
         return facts | {
-            "doc": inspect.getdoc(type(trainable)) or "",
+            "doc": inspect.getdoc(documented) or "",
             "space": dict(trainable.space),
             "objective": dict(trainable.objective),
             "budget": dict(trainable.budget),
-            "metrics": ["loss", *trainable.metrics],
+            "metrics": list(metrics),
             "shape_parameters": list(trainable.shape_parameters),
+            "is_function": isinstance(trainable, FunctionTrainable),
         }
 
 
-def load_trainable(import_path: str) -> Trainable:
-    """Import "module:Class" and return an instance of it.
+def load_trainable(import_path: str) -> Trainable | FunctionTrainable:
+    """Import "module:Class" and return an instance of it, or "module:function" and return the decorated function.
 
     Raises:
-        BrokenTrainableError: The module does not import, has no such class, or the class is not a whole Trainable.
+        BrokenTrainableError: The module does not import, has no such name, or it is neither a whole Trainable nor a
+            function decorated with `trainables.trainable`.
     """
-    module_name, _, class_name = import_path.partition(":")
+    module_name, _, name = import_path.partition(":")
     try:
-        found = getattr(importlib.import_module(module_name), class_name)
+        found = getattr(importlib.import_module(module_name), name)
+        if isinstance(found, FunctionTrainable):
+            return found
         if not (inspect.isclass(found) and issubclass(found, Trainable)):
-            raise TypeError(f"{class_name} is not a subclass of trainables.Trainable")
+            raise TypeError(f"{name} is not a subclass of trainables.Trainable, nor decorated with @trainable")
         return found()
     except Exception as error:  # importing runs code of others: anything may be raised
         raise BrokenTrainableError(
             f"trainable {import_path}: got {type(error).__name__}: {error}, must be an importable subclass of "
-            "trainables.Trainable; try the import in the environment the cluster runs in"
+            "trainables.Trainable or a function decorated with @trainable; try the import in the environment the "
+            "cluster runs in"
         ) from error

@@ -190,7 +190,7 @@ def _describe(name: str, registry: Registry) -> Mapping[str, Any]:
 
 def _metric_faults(metric: str, mode: str | None, described: Mapping[str, Any]) -> list[FieldFault]:
     reported, suggested = list(described["metrics"]), described["objective"]["metric"]
-    if metric not in reported:
+    if metric not in reported and not described["is_function"]:  # a function need not declare all that it reports
         must = f"must be one that {described['name']} reports: {', '.join(reported)}; correct it"
         return [FieldFault(path="objective.metric", message=f"got {metric!r}, {must}")]
     if mode is None and metric != suggested:  # the suggested mode speaks of the suggested metric alone

@@ -20,13 +20,16 @@ import shutil
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Self
 
 from trainables.result import CheckpointRecord
 
 KIND = "torch"
-"""Kind of the checkpoints written here; a manifest of another kind is not ours to load."""
+"""Kind of the checkpoints whose files are a PyTorch model's, as above."""
+
+KINDS = (KIND, "directory")
+"""All kinds; a manifest of another one is not ours to load. See `folders` for the second."""
 
 FORMAT_VERSION = 1
 """Version of the layout above."""
@@ -50,18 +53,19 @@ class CheckpointError(Exception):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FileEntry:
-    """One file of a checkpoint: its name in the folder, size in bytes and SHA-256 in hex."""
+    """One file of a checkpoint: its path in the folder, with slashes, size in bytes and SHA-256 in hex."""
 
     name: str
     bytes: int
     sha256: str
 
     @classmethod
-    def of(cls, path: Path) -> Self:
-        """Measure a file."""
+    def of(cls, path: Path, folder: Path | None = None) -> Self:
+        """Measure a file of the checkpoint in `folder`; default: the folder that the file is in."""
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        return cls(name=path.name, bytes=path.stat().st_size, sha256=digest)
+        name = path.relative_to(folder or path.parent).as_posix()
+        return cls(name=name, bytes=path.stat().st_size, sha256=digest)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -114,7 +118,8 @@ class CheckpointWriter:
         Args:
             files: What the ranks wrote and sealed.
             metrics: Metrics of the epoch.
-            facts: What else the manifest tells: the configuration, who trained it, aliases of weights.
+            facts: What else the manifest tells: the configuration, who trained it, aliases of weights, and the `kind`
+                if it is not KIND.
 
         Raises:
             OSError: The store cannot be written; nothing is left in place.
@@ -129,15 +134,15 @@ class CheckpointWriter:
             "files": {entry.name: {"bytes": entry.bytes, "sha256": entry.sha256} for entry in entries},
         }
         # The files' names must be durable before the manifest vouches for them, and its own before the rename.
-        _sync_directory(self.aside)
+        sync_directory(self.aside)
         manifest = write_sealed(self.aside / MANIFEST, content | {"content_sha256": _content_sha256(content)})
-        _sync_directory(self.aside)
+        sync_directory(self.aside)
         kept = self._record_in_place()
         if kept is not None:
             self.discard()
             return kept
         self.aside.rename(self.path)
-        _sync_directory(self.path.parent)
+        sync_directory(self.path.parent)
         return CheckpointRecord(
             path=str(self.path),
             epoch=self.epoch,
@@ -160,11 +165,11 @@ class CheckpointWriter:
         shutil.rmtree(self.aside, ignore_errors=True)
 
 
-def seal(path: Path) -> FileEntry:
-    """Make a written file durable and measure it."""
+def seal(path: Path, folder: Path | None = None) -> FileEntry:
+    """Make a written file durable and measure it, as `FileEntry.of` does."""
     with path.open("rb") as file:
         os.fsync(file.fileno())
-    return FileEntry.of(path)
+    return FileEntry.of(path, folder)
 
 
 def write_sealed(path: Path, content: Mapping[str, Any]) -> FileEntry:
@@ -220,13 +225,16 @@ def _read_manifest(folder: Path) -> tuple[dict[str, Any], str]:
         ) from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{file}: got {error!r}, must be a whole manifest; {_WAY_OUT}") from error
-    if kind != (KIND, FORMAT_VERSION):
+    if kind not in {(known, FORMAT_VERSION) for known in KINDS}:
         raise CheckpointError(
-            f"{file}: got kind {kind[0]!r} version {kind[1]!r}, must be {KIND!r} version {FORMAT_VERSION}; "
-            "load it with the release that wrote it"
+            f"{file}: got kind {kind[0]!r} version {kind[1]!r}, must be {' or '.join(map(repr, KINDS))} version "
+            f"{FORMAT_VERSION}; load it with the release that wrote it"
         )
     if _content_sha256(manifest) != must:
         raise CheckpointError(f"{file}: got content of SHA-256 {_content_sha256(manifest)}, must be {must}; {_WAY_OUT}")
+    for name in manifest["files"]:
+        if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
+            raise CheckpointError(f"{file}: got a file named {name!r}, must be inside the folder; {_WAY_OUT}")
     return manifest, hashlib.sha256(raw).hexdigest()
 
 
@@ -250,7 +258,8 @@ def _json_number(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _sync_directory(path: Path) -> None:
+def sync_directory(path: Path) -> None:
+    """Make the names in a folder durable."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -40,13 +40,13 @@ class Saving:
             facts: What else the manifest tells.
 
         Raises:
-            CheckpointError: The state cannot be copied, or the folder cannot be made.
+            CheckpointError: The state cannot be copied, or there is none, or the folder cannot be made.
             RankDiedError: A rank's process is gone.
         """
         try:
             self._processes.each("snapshot")
             writer = CheckpointWriter(self._directory, self._epoch)
-        except RankDiedError:
+        except (RankDiedError, CheckpointError):
             raise
         except Exception as error:  # a model's own hooks may raise anything
             raise self._because_of(error) from error
@@ -75,7 +75,8 @@ class Saving:
         try:
             saved = self._processes.write(str(writer.aside))
             files = [file for part in saved for file in part.files]
-            self._record = writer.commit(files, metrics, {**facts, "aliases": dict(saved[0].aliases)})
+            kind, aliases = saved[0].kind, dict(saved[0].aliases)
+            self._record = writer.commit(files, metrics, {**facts, "kind": kind, "aliases": aliases})
         except Exception as error:  # noqa: BLE001  (raised again, in the thread that asks for the record)
             writer.discard()
             self._error = self._because_of(error)

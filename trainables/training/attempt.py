@@ -13,7 +13,7 @@ from typing import Protocol
 
 import torch
 
-from trainables.checkpoints.checkpoint import FileEntry
+from trainables.checkpoints.checkpoint import KIND, FileEntry
 from trainables.result import CheckpointRecord
 
 
@@ -43,6 +43,7 @@ class EpochMeasures:
         started_at: Unix seconds.
         resources: What the epoch cost; names and units are in `measures`.
         warnings: What the trial's people should know, a sentence each.
+        is_savable: Whether there is anything to write a checkpoint of; only a plain function may have nothing.
     """
 
     epoch: int
@@ -51,14 +52,16 @@ class EpochMeasures:
     started_at: float
     resources: Mapping[str, float] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    is_savable: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SavedFiles:
-    """What one rank wrote into a checkpoint; `aliases` are those of the weights, which rank 0 writes."""
+    """What one rank wrote into a checkpoint of a kind; `aliases` are those of the weights, which rank 0 writes."""
 
     files: tuple[FileEntry, ...]
     aliases: Mapping[str, str]
+    kind: str = KIND
 
 
 FileWriter = Callable[[Path], SavedFiles]
@@ -87,4 +90,11 @@ class Attempt(Protocol):
         The gang calls it right after `run_epoch`, and the writer once, in another thread, while the next epoch trains:
         a writer holds copies only (`checkpoints.host.copied`), and touches neither the model, the random state nor the
         process group. What may fail because of the state (a tensor where none may be) should fail here.
+        """
+
+    def close(self) -> None:
+        """Let go of whatever does not go by itself when the attempt is forgotten.
+
+        Raises:
+            RuntimeError: It cannot be done; the process is of no more use.
         """
