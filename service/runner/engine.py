@@ -48,7 +48,7 @@ class Engine:
         verdicts = Verdicts(self._link)
         self._controller = GangController(
             gang=gang,
-            watch=GangWatch(limits.silence_s, limits.group_s),
+            watch=GangWatch(limits.silence_s),
             on_fault=self._link.fault,
             search_alg=Assignments(self._link, gang, storage, limits),
             scheduler=verdicts,

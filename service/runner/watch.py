@@ -20,17 +20,20 @@ from trainables.gang.gang import Pulse
 log = logging.getLogger(__name__)
 
 
+_START_S = 300.0
+"""Seconds that a new gang may take until its first pulse: it imports torch and the user's code, all ranks at once."""
+
+
 class GangWatch:
     """Ends gangs that fall silent and keeps the reasons.
 
     Args:
         silence_s: seconds without a pulse after which a gang is lost.
-        start_s: seconds that a new gang may take until its first one.
     """
 
-    def __init__(self, silence_s: float, start_s: float) -> None:
+    def __init__(self, silence_s: float) -> None:
         self._silence_s = silence_s
-        self._beats = Beats[str](silence_s, start_s, on_answer=self._remember)
+        self._beats = Beats[str](silence_s, _START_S, on_answer=self._remember)
         self._node = ray.get_runtime_context().get_node_id()
         self._processes: dict[str, list[Watched]] = {}
         self._silent: dict[str, str] = {}
@@ -42,13 +45,13 @@ class GangWatch:
         return self._beats.interval_s
 
     def look(self, actors: Mapping[str, Any]) -> None:
-        """Looks, if it is time to, and ends what is silent: Tune is told of the death by Ray, as of any other.
+        """Looks, if it is time to or a gang is new, and ends what is silent. Ray tells Tune of it as of any death.
 
         Args:
             actors: gangs that should live, by the hexadecimal ids of their actors.
         """
         now = time.monotonic()
-        if now - self._looked < self.interval_s:
+        if now - self._looked < self.interval_s and self._beats.has_heard_of_all(actors):
             return
         self._looked = now
         for name in self._beats.silent(actors):

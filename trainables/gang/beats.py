@@ -58,6 +58,10 @@ class Beats(Generic[K]):
         """Seconds between two looks that are fine enough."""
         return min(1.0, self._silence_s / 5)
 
+    def has_heard_of_all(self, actors: Mapping[K, Any]) -> bool:
+        """Whether each of these has answered once."""
+        return all(key in self._asked and self._asked[key].has_answered for key in actors)
+
     def silent(self, actors: Mapping[K, Any]) -> list[K]:
         """Look once: ask who is new or has answered, and return who has been silent for too long. Never waits.
 

@@ -295,4 +295,5 @@ def _was_interrupted(outcome: Any) -> bool:
 
 
 def _timed_out(failure: Failure) -> bool:
-    return "timed out" in failure.message.lower()
+    message = failure.message.lower()
+    return "timed out" in message or "timeout" in message
