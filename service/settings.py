@@ -34,6 +34,8 @@ class Settings:
     """Folder of the checkpoints, the same on every node. Empty: `checkpoints` in `home`."""
     trainables: str = ""
     """Operator's trainables besides those of installed packages: `name=module:Class`, comma-separated."""
+    data_dir: str = ""
+    """Folder of the files that built-in trainables train on, the same on every node. Empty: they name what they need."""
     host: str = "127.0.0.1"
     """Address that the API listens on. Other than loopback needs `tls_cert` and `tls_key`, or `behind_proxy`."""
     port: int = 8000

@@ -1,4 +1,4 @@
-"""Two ranks without Ray: rank 0 in the test's own process, rank 1 in a spawned one that obeys over a pipe."""
+"""Ranks without Ray: rank 0 in the test's own process, rank 1 in one that obeys over a pipe; or all in such ones."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from trainables.gang.rank import Rank
 from trainables.training.attempt import SavedFiles
 
 
-def obey(commands: Connection) -> None:
-    """Carry out what comes over the pipe, as rank 1 of 2, until None comes."""
-    rank = Rank(1, 2, cpus=1, gpus=0, timeout_s=60)
+def obey(commands: Connection, number: int = 1, world: int = 2) -> None:
+    """Carry out what comes over the pipe, as rank 1 of 2 or another, until None comes."""
+    rank = Rank(number, world, cpus=1, gpus=0, timeout_s=60)
     while (command := commands.recv()) is not None:
         method, arguments = command
         commands.send(getattr(rank, method)(*arguments))
@@ -53,6 +53,37 @@ class Pair:
         self._commands.send(None)
         self.rank0.close()
         self._child.join(10)
+
+
+class Team(Pair):
+    """Any number of ranks, all of them in processes of their own."""
+
+    def __init__(self, world: int) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pipes: list[Connection] = []
+        self._children: list[Any] = []
+        for number in range(world):
+            ours, theirs = context.Pipe()
+            self._pipes.append(ours)
+            self._children.append(context.Process(target=obey, args=(theirs, number, world), daemon=True))
+            self._children[-1].start()
+        self._pipes[0].send(("listen", ()))
+        self.call("join", self._pipes[0].recv())
+
+    def call(self, method: str, *arguments: Any) -> list[Any]:
+        """Call a method on all ranks at once."""
+        for pipe in self._pipes:
+            pipe.send((method, arguments))
+        return [pipe.recv() for pipe in self._pipes]
+
+    def assign(self, assignment: Assignment) -> None:
+        assert not any(self.call("build", assignment))
+        assert not any(self.call("wrap"))
+
+    def close(self) -> None:
+        for pipe, child in zip(self._pipes, self._children, strict=True):
+            pipe.send(None)
+            child.join(10)
 
 
 def a_lone_rank(assignment: Assignment) -> Rank:

@@ -1,8 +1,8 @@
 """An attempt of a PyTorch model too large for one GPU: each rank holds one stage of it (`config.parallel: pipeline`).
 
-Cutting is in `stages`, running in `pipeline`. What holds where every rank has a copy of the model (`replicated`) holds
-here: the same batches, the mean loss over each global batch, the same metrics, bit-identical resumption on a CPU; and
-for models whose samples do not see each other in a pass, the same weights as in one process.
+Cutting is in `stages`, the epoch itself in `stage_loop`. What holds where every rank has a copy of the model
+(`replicated`) holds here: the same batches, the mean loss over each global batch, the same metrics, bit-identical
+resumption on a CPU; and for models whose samples do not see each other in a pass, the same weights as in one process.
 
 Not built for pipelines, and refused: fp16 (whose scaled loss needs all stages to agree on a step), torch.compile and
 freezing. A rank that runs out of memory fails the trial as `oom`: the others have micro-batches on their way by then.
@@ -11,16 +11,12 @@ freezing. A rank that runs out of memory fails the trial as `oom`: the others ha
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-import torch.distributed as dist
 from safetensors.torch import save_file
-from torch import Tensor, nn
-from torch.utils.data import DataLoader
+from torch import nn
 
 from trainables.assignment import Assignment
 from trainables.checkpoints.checkpoint import Checkpoint, FileEntry, read, seal, training_name
@@ -28,29 +24,26 @@ from trainables.checkpoints.host import copied
 from trainables.checkpoints.shards import shard_files, shard_name, write_index
 from trainables.checkpoints.weights import copied_weights, read_weights
 from trainables.protocol import Datasets, Trainable
-from trainables.result import CheckpointRecord, is_out_of_memory
+from trainables.result import CheckpointRecord
 from trainables.training.attempt import EpochMeasures, FileWriter, Place, SavedFiles
 from trainables.training.history import check_metric, check_stages, load_state, other_shape, step_schedule
 from trainables.training.inheritance import inherit
 from trainables.training.loaders import checked_options, train_loader, validation_loader
 from trainables.training.loop import Stopwatch
 from trainables.training.measures import GrowthWatch, begin_epoch, memory, utilisation
-from trainables.training.micro_batches import micro_batches
-from trainables.training.pipeline import LossOf, MicroBatch, Pipeline
 from trainables.training.precision import Arithmetic
 from trainables.training.pretrained import load_pretrained
 from trainables.training.sampler import GlobalBatchSampler
 from trainables.training.seeds import (
     derived_seed,
-    kept_random_state,
     random_state,
     restore_random_state,
     seed_everything,
 )
 from trainables.training.settings import TrainingSettings
+from trainables.training.stage_loop import StageLoop, cut_sizes
 from trainables.training.stages import cut
-from trainables.training.tensors import summed, to_device
-from trainables.training.validation import metric_names, sums_of
+from trainables.training.tensors import summed
 
 MICRO_BATCHES_PER_STAGE = 4
 """How many micro-batches for each stage a batch is cut into where the configuration has no `micro_batch_size`. A stage
@@ -76,7 +69,6 @@ class PipelinedAttempt:
         check_metric(assignment, trainable)
         _check_supported(assignment, trainable, settings)
         self._assignment, self._trainable, self._place = assignment, trainable, place
-        self._is_first, self._is_last = place.rank == 0, place.rank == place.world - 1
         self._warnings: list[str] = []
         seed_everything(derived_seed(assignment.seed, "weights"))
         model = trainable.model(config)
@@ -87,14 +79,24 @@ class PipelinedAttempt:
         self._optimizer = trainable.optimizer(config, self.model)
         self._schedule = trainable.schedule(config, self._optimizer)
         self._arithmetic = Arithmetic(settings.precision, place.device)
-        self._pipeline = Pipeline(self.model, place, self._arithmetic.autocast)
-        self._clip_norm = settings.clip_norm
         self._micro_batch = settings.micro_batch_size or -(
             -settings.batch_size // (MICRO_BATCHES_PER_STAGE * place.world)
         )
-        self._batch_size = settings.batch_size
+        self._loop = StageLoop(
+            trainable,
+            self.model,
+            self._optimizer,
+            self._arithmetic,
+            place,
+            micro_batch=self._micro_batch,
+            clip_norm=settings.clip_norm,
+            seed=assignment.seed,
+        )
         options = checked_options(trainable, config, data)
-        self._num_validation = len(data.validation)  # type: ignore[arg-type]  # torch's Dataset declares no __len__
+        self._validation_sizes = cut_sizes(
+            len(data.validation),  # type: ignore[arg-type]  # torch's Dataset declares no __len__
+            settings.batch_size,
+        )
         self._sampler = GlobalBatchSampler(
             num_samples=len(data.train),  # type: ignore[arg-type]  # the same
             global_batch=settings.batch_size,
@@ -132,16 +134,17 @@ class PipelinedAttempt:
         place, epoch = self._place, self._epoch + 1
         begin_epoch(place.device)
         self._sampler.set_epoch(epoch)
+        sizes = self._sampler.global_sizes()
         with self._arithmetic.matrix_products():
-            train_loss, num_samples = self._train(watch)
+            train_loss = self._loop.train(self._train_loader, sizes, epoch, watch)
             resources = utilisation(place.device)
-            metrics = self._evaluate()
+            metrics = self._loop.evaluate(self._validation_loader, self._validation_sizes, epoch)
         step_schedule(self._schedule, metrics["loss"])
         watch.lap("evaluate")
         self._epoch = epoch
         training_s = watch.seconds["data"] + watch.seconds["train"]
         resources |= memory(place.device) | {
-            "samples_per_s": num_samples / place.world / training_s,  # summed over the ranks
+            "samples_per_s": sum(sizes) / place.world / training_s,  # summed over the ranks
             "data_s": watch.seconds["data"],
             "evaluate_s": watch.seconds["evaluate"],
             "micro_batch_size": float(self._micro_batch),
@@ -177,87 +180,6 @@ class PipelinedAttempt:
             return SavedFiles(files=tuple(files), aliases=stage.aliases)
 
         return write
-
-    def _train(self, watch: Stopwatch) -> tuple[float, int]:
-        """Return the mean loss over all samples, and how many these are."""
-        device = self._place.device
-        self.model.train()
-        total = torch.zeros((), dtype=torch.float64, device=device)
-        sizes = self._sampler.global_sizes()
-
-        def share_of(loss_sum: Tensor, global_size: int, output: Tensor, target: Any, size: int) -> Tensor:
-            with self._arithmetic.autocast():
-                loss = self._trainable.loss(output, target)
-            loss_sum += loss.detach().double() * size
-            return loss * (size / global_size)
-
-        watch.lap("train")
-        for batch, global_size in zip(self._batches(self._train_loader, sizes), sizes, strict=True):
-            watch.lap("data")
-            self._optimizer.zero_grad(set_to_none=True)
-            self._run(batch, partial(share_of, total, global_size), backward=True)
-            self._clip()
-            self._optimizer.step()
-            watch.lap("train")
-        loss = float(summed(total, device, self._place.world)) / sum(sizes)
-        watch.lap("train")
-        return loss, sum(sizes)
-
-    def _evaluate(self) -> dict[str, float]:
-        device = self._place.device
-        self.model.eval()
-        names = metric_names(self._trainable)
-        total = torch.zeros(len(names), dtype=torch.float64, device=device)
-
-        def add_sums(output: Tensor, target: Any, size: int) -> Tensor:
-            nonlocal total
-            with self._arithmetic.autocast():
-                total += sums_of(self._trainable, output, target, size, device)
-            return total
-
-        sizes = _cut(self._num_validation, self._batch_size)
-        for batch in self._batches(self._validation_loader, sizes):
-            self._run(batch, add_sums, backward=False)
-        sums = summed(total, device, self._place.world).tolist()
-        return {name: value / self._num_validation for name, value in zip(names, sums, strict=True)}
-
-    def _batches(self, loader: DataLoader[Any], sizes: Sequence[int]) -> Iterator[list[MicroBatch]]:
-        """Yield the micro-batches of each batch; ranks between the first and the last load none, and get their sizes.
-
-        What is random in loading is the same on both ends, so that inputs and targets belong together.
-        """
-        if not (self._is_first or self._is_last):
-            yield from ([(None, None, size) for size in _cut(whole, self._micro_batch)] for whole in sizes)
-            return
-        device, loaded = self._place.device, iter(loader)
-        for number in range(len(sizes)):
-            with kept_random_state():
-                seed_everything(derived_seed(self._assignment.seed, "load", self._epoch, number))
-                inputs, target = next(loaded)
-            inputs = to_device(inputs, device) if self._is_first else None
-            target = to_device(target, device) if self._is_last else target
-            yield list(micro_batches(inputs, target, self._micro_batch))
-
-    def _run(self, batch: Sequence[MicroBatch], loss: LossOf, *, backward: bool) -> None:
-        try:
-            self._pipeline.run(batch, loss, backward=backward)
-        except Exception as error:
-            if not is_out_of_memory(error):
-                raise
-            raise torch.OutOfMemoryError(
-                f"micro_batch_size: got rank {self._place.rank} out of memory with {self._micro_batch} samples at a "
-                f"time ({error}), must fit into memory once for each stage; lower it, or give the trial more workers"
-            ) from error
-
-    def _clip(self) -> None:
-        """Cut the gradient of the whole model to the norm it may have."""
-        if self._clip_norm is None:
-            return
-        parameters = [parameter for group in self._optimizer.param_groups for parameter in group["params"]]
-        own = nn.utils.get_total_norm([each.grad for each in parameters if each.grad is not None])
-        square = own.double() ** 2
-        dist.all_reduce(square)
-        nn.utils.clip_grads_with_norm_(parameters, self._clip_norm, square.sqrt().to(own.dtype))
 
     def close(self) -> None:
         """Do nothing: it all goes when the attempt is forgotten."""
@@ -310,8 +232,3 @@ def _check_supported(assignment: Assignment, trainable: Trainable, settings: Tra
         names = tuple(trainable.frozen(assignment.config, epoch))
         if names:
             raise ValueError(f"frozen: got {', '.join(names)} in a pipeline, must be none; {way_out}")
-
-
-def _cut(whole: int, size: int) -> list[int]:
-    count, rest = divmod(whole, size)
-    return [size] * count + ([rest] if rest else [])

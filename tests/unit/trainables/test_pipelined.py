@@ -12,7 +12,7 @@ import torch
 
 import trainables
 from tests.support.assignments import an_assignment as any_assignment
-from tests.support.ranks import Pair, a_lone_rank, alone, save
+from tests.support.ranks import Pair, Team, a_lone_rank, alone, save
 from tests.support.staged import IMPORT_PATH
 from trainables import Assignment, Failure
 from trainables.gang.rank import Rank
@@ -198,32 +198,51 @@ def test_what_a_pipeline_cannot_do_is_refused_before_the_first_batch(pair, tmp_p
     assert message in outcomes[0].message
 
 
-def spans(folder: Path) -> dict[int, list[dict[str, Any]]]:
-    """Return what each process noted, in order, by its first layer."""
+def overlaps(folder: Path) -> tuple[set[tuple[str, str]], float]:
+    """Return which directions two stages computed at the same time, and that time as a share of the idler one's."""
     logs = [[json.loads(line) for line in log.read_text().splitlines()] for log in folder.glob("*.jsonl")]
-    return {lines[0]["layer"]: lines for lines in logs}
+    first, second = sorted(logs, key=lambda lines: lines[0]["layer"])
+    both, seconds = set(), 0.0
+    for ours, theirs in itertools.product(first, second):
+        together = min(ours["ended"], theirs["ended"]) - max(ours["began"], theirs["began"])
+        if together > 0:
+            both.add((ours["direction"], theirs["direction"]))
+            seconds += together
+    return both, seconds / min(sum(line["ended"] - line["began"] for line in lines) for lines in (first, second))
 
 
 def test_stages_compute_at_the_same_time(pair, tmp_path):
-    config = {"batch_size": 37, "micro_batch_size": 5, "log": str(tmp_path), "sleep": 0.01}
-    pair.assign(an_assignment(tmp_path / "checkpoints", config))
-    pair.call("run_epoch")
-    first, second = (spans(tmp_path)[layer] for layer in (0, 2))
-    together = [
-        (
-            ours["direction"],
-            theirs["direction"],
-            min(ours["ended"], theirs["ended"]) - max(ours["began"], theirs["began"]),
-        )
-        for ours, theirs in itertools.product(first, second)
-    ]
-    overlaps = [each for each in together if each[2] > 0.002]
-    # One stage computes a micro-batch on the way forward while the other has one on the way back, and so on.
-    assert {each[:2] for each in overlaps} >= {
-        ("forward", "forward"),
-        ("backward", "backward"),
-        ("forward", "backward"),
-    }
-    busy = sum(line["ended"] - line["began"] for line in [*first, *second])
-    whole = max(line["ended"] for line in second) - min(line["began"] for line in first)
-    assert whole < 0.9 * busy
+    for name, micro_batch_size in (("cut", 5), ("whole", 37)):
+        (tmp_path / name).mkdir()
+        config = {"batch_size": 37, "micro_batch_size": micro_batch_size, "log": str(tmp_path / name), "sleep": 0.02}
+        pair.assign(an_assignment(tmp_path / "checkpoints", config))
+        pair.call("run_epoch")
+    both, share = overlaps(tmp_path / "cut")
+    # One stage computes a micro-batch on its way forward while the other has another on its way back, and so on.
+    assert both >= {("forward", "forward"), ("backward", "backward"), ("forward", "backward")}
+    assert share > 0.3
+    # Uncut, a batch is in one place at a time.
+    assert overlaps(tmp_path / "whole") == (set(), 0.0)
+
+
+def test_three_stages_of_a_sequential_model_learn_what_one_process_learns(tmp_path):
+    text = tmp_path / "text.txt"
+    text.write_text("".join(chr(97 + number * number % 23) for number in range(1500)))
+    config = {"text_file": str(text), "context": 8, "width": 8, "heads": 2, "layers": 3, "batch_size": 50}
+    config |= {"micro_batch_size": 8, "clip_norm": 1.0}
+    fields = {"import_path": "trainables.models.char_transformer:CharTransformer"}
+    lone = a_lone_rank(an_assignment(tmp_path, config, workers=1, **fields))
+    team = Team(3)
+    try:
+        assignment = an_assignment(tmp_path, config, workers=3, **fields)
+        team.assign(assignment)
+        for _ in range(3):
+            together, alone_ = team.call("run_epoch")[0], lone.run_epoch()
+            assert together.metrics == pytest.approx(alone_.metrics, abs=1e-5)
+        path = saved(team, assignment, 3, together)
+    finally:
+        team.close()
+    one = save(tmp_path / "one", assignment, 3, alone_, alone(lone))
+    torch.testing.assert_close(
+        trainables.load(path).state_dict(), trainables.load(one.path).state_dict(), rtol=0, atol=1e-5
+    )
