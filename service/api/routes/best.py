@@ -7,7 +7,9 @@ import os
 import tarfile
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import PurePosixPath
 from typing import Annotated, BinaryIO
+from urllib.parse import quote
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response, StreamingResponse
@@ -40,7 +42,7 @@ def best(search: SearchId, context: ContextDep) -> BestView:
 def best_checkpoint(
     search: SearchId,
     context: ContextDep,
-    file: Annotated[str | None, Query(max_length=128, description="One file of it instead of a tar of all")] = None,
+    file: Annotated[str | None, Query(max_length=1024, description="One file of it instead of a tar of all")] = None,
 ) -> Response:
     """The best trial's checkpoint as a tar, or one of its files; its hashes are verified before the first byte."""
     checkpoint = _checkpoint(search, context)
@@ -60,7 +62,9 @@ def best_checkpoint(
         disposition = {"Content-Disposition": f'attachment; filename="{search}-best.tar"'}
         return StreamingResponse(_tar(opened, closing), media_type="application/x-tar", headers=disposition)
     size = os.fstat(opened[0][1].fileno()).st_size
-    headers = {"Content-Disposition": f'attachment; filename="{file}"', "Content-Length": str(size)}
+    # In a subfolder a file has slashes in its name, and a function may have chosen any letters.
+    disposition = f"attachment; filename*=UTF-8''{quote(PurePosixPath(file).name, safe='')}"
+    headers = {"Content-Disposition": disposition, "Content-Length": str(size)}
     return StreamingResponse(_bytes(opened, closing), media_type="application/octet-stream", headers=headers)
 
 

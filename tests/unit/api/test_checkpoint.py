@@ -12,6 +12,7 @@ from service.api.routes import best
 from tests.unit.api.test_bad_input import assert_problem
 from trainables import verify
 from trainables.checkpoints.checkpoint import CheckpointWriter, seal
+from trainables.checkpoints.folders import KIND, seal_folder
 
 WEIGHTS = bytes(range(256)) * 8192  # two chunks of a stream
 
@@ -48,6 +49,25 @@ def test_one_file_of_it_can_be_asked_for(service, checkpoint, url):
     answer = service.http.get(url, params={"file": "model.safetensors"})
     assert answer.content == WEIGHTS
     assert answer.headers["content-length"] == str(len(WEIGHTS))
+
+
+def test_a_functions_files_come_with_their_subfolders_whatever_their_names(service, ended, url, tmp_path):
+    trial, committed = service.searches.ledger.best_checkpoint(ended)
+    folder = service.searches.store / committed.path
+    shutil.rmtree(folder)
+    writer = CheckpointWriter(folder.parent, committed.epoch)
+    name = 'files/deep/ä "quoted";\nname'
+    (writer.aside / "files" / "deep").mkdir(parents=True)
+    (writer.aside / name).write_text("mine")
+    writer.commit(seal_folder(writer.aside), {"loss": trial.value}, {"kind": KIND})
+    with tarfile.open(fileobj=io.BytesIO(service.http.get(url).content)) as tar:
+        assert name in tar.getnames()
+        tar.extractall(tmp_path / "unpacked", filter="data")
+    assert verify(tmp_path / "unpacked").epoch == committed.epoch
+    answer = service.http.get(url, params={"file": name})
+    assert answer.content == b"mine"
+    disposition = "attachment; filename*=UTF-8''%C3%A4%20%22quoted%22%3B%0Aname"
+    assert answer.headers["content-disposition"] == disposition
 
 
 @pytest.mark.parametrize("name", ["../x", "/etc/passwd", "..", "", "manifest.json/..", "nothing", "notes.txt"])
