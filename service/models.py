@@ -108,6 +108,7 @@ class Report:
         seen: whether the Study was told: true for the first committed report of a (trial, epoch), false for a repeat.
         started_at: when the epoch's first batch began, on the gang's node.
         ended_at: when the epoch ended there.
+        resources: what the epoch cost, None where it was not measured; names and units are trainables' (`measures`).
     """
 
     search: str
@@ -121,6 +122,7 @@ class Report:
     pids: tuple[int, ...]
     started_at: datetime
     ended_at: datetime
+    resources: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

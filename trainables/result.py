@@ -94,6 +94,8 @@ class EpochResult:
         failure: Why the attempt ended, or None.
         checkpoint_pending: Whether a checkpoint of this very epoch is being written: the next result has its record,
             or the gang on request.
+        resources: What the epoch cost the gang; names and units are in `trainables.training.measures`.
+        warnings: What the trial's people should know, a sentence each.
     """
 
     epoch: int
@@ -108,3 +110,5 @@ class EpochResult:
     seconds: Mapping[str, float]
     failure: Failure | None
     checkpoint_pending: bool = False
+    resources: Mapping[str, float] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()

@@ -132,6 +132,7 @@ def report_view(report: Report) -> ReportView:
         seen=report.seen,
         started_at=report.started_at,
         ended_at=report.ended_at,
+        resources=dict(report.resources) if report.resources is not None else None,
     )
 
 

@@ -115,7 +115,7 @@ class Search:
         return trials_frame(self.iter_trials())
 
     def reports(self) -> pd.DataFrame:
-        """One row a report: trial, attempt, epoch, value, seen, `metrics.<name>`, times."""
+        """One row a report: trial, attempt, epoch, value, seen, `metrics.<name>`, `resources.<name>`, times."""
         from service.client.tables import reports_frame  # as in `trials`
 
         return reports_frame(self.iter_reports())

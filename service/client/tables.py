@@ -21,20 +21,20 @@ _REPORT_TIMES = ("started_at", "ended_at")
 
 def trials_frame(trials: Iterable[TrialView]) -> pd.DataFrame:
     """One row a trial: TRIAL_COLUMNS, `config.<name>` for each parameter (missing where inactive), UTC times."""
-    rows = [_row(trial.model_dump(), TRIAL_COLUMNS, "config", _TRIAL_TIMES) for trial in trials]
+    rows = [_row(trial.model_dump(), TRIAL_COLUMNS, ("config",), _TRIAL_TIMES) for trial in trials]
     return _frame(rows, TRIAL_COLUMNS, _TRIAL_TIMES)
 
 
 def reports_frame(reports: Iterable[ReportView]) -> pd.DataFrame:
-    """One row a report: REPORT_COLUMNS, `metrics.<name>` for each metric, UTC times on the gang's node."""
-    rows = [_row(report.model_dump(), REPORT_COLUMNS, "metrics", _REPORT_TIMES) for report in reports]
+    """One row a report: REPORT_COLUMNS, `metrics.<name>`, `resources.<name>`, UTC times on the gang's node."""
+    rows = [_row(report.model_dump(), REPORT_COLUMNS, ("metrics", "resources"), _REPORT_TIMES) for report in reports]
     return _frame(rows, REPORT_COLUMNS, _REPORT_TIMES)
 
 
-def _row(view: Mapping[str, Any], first: Sequence[str], nested: str, last: Sequence[str]) -> dict[str, Any]:
+def _row(view: Mapping[str, Any], first: Sequence[str], nested: Sequence[str], last: Sequence[str]) -> dict[str, Any]:
     return {
         **{name: view[name] for name in first},
-        **{f"{nested}.{name}": value for name, value in view[nested].items()},
+        **{f"{each}.{name}": value for each in nested for name, value in (view[each] or {}).items()},
         **{name: view[name] for name in last},
     }
 

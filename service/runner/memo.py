@@ -103,4 +103,5 @@ def assignment_of(
         mode=spec.objective.mode,
         scope=spec.objective.scope,
         best_loss_so_far=memo.best_loss,
+        on_out_of_memory=spec.retries.oom,
     )

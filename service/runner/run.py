@@ -170,12 +170,13 @@ class Run:
                 pids=result.pids,
                 started_at=_utc(result.started_at),
                 ended_at=_utc(result.ended_at),
+                resources=result.resources,
                 fact=event.to_dict() if event else None,
                 actions=[action.to_dict() for action in actions] if event else None,
             )
             gone = [folder for record in records for folder in self._record(w, trial, live.attempt, record)]
-            for error in errors:
-                self._warn(w, trial, live.attempt, error)
+            for message in (*errors, *result.warnings):
+                self._warn(w, trial, live.attempt, message)
             self._carry_out(w, actions)
             if displaced:
                 self._displace(w, trial)

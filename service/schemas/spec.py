@@ -97,6 +97,10 @@ class Retries(Strict):
         le=100,
         description="Attempts that a fault of the gang may end before the trial fails; a lost service does not count.",
     )
+    oom: Literal["halve_micro_batch", "fail"] = Field(
+        "halve_micro_batch",
+        description="What a trial that runs out of memory does: takes the same batches in smaller parts, or fails.",
+    )
 
 
 class SearchSpec(Strict):

@@ -125,6 +125,10 @@ class ReportView(View):
     seen: bool = Field(description="False where an attempt repeated an epoch that was already reported.")
     started_at: datetime = Field(description="When the epoch's first batch began.")
     ended_at: datetime = Field(description="When the epoch ended.")
+    resources: dict[str, float] | None = Field(
+        default=None,
+        description="What the epoch cost: throughput, seconds, memory; names in docs/http.md. None of old reports.",
+    )
 
 
 class EventView(View):

@@ -37,6 +37,7 @@ class ResultVerbs(SearchVerbs):
         pids: Sequence[int],
         started_at: datetime,
         ended_at: datetime,
+        resources: Mapping[str, float] | None = None,
         fact: Json | None,
         actions: Sequence[Json] | None,
     ) -> None:
@@ -48,6 +49,7 @@ class ResultVerbs(SearchVerbs):
         Args:
             value: the objective's metric; one that is not finite is kept as None, as are such metrics.
             started_at: aware, like `ended_at`.
+            resources: what the epoch cost, if it was measured.
             fact: what the Study was told, None for a repeat.
             actions: its verdicts, None for a repeat.
 
@@ -73,6 +75,7 @@ class ResultVerbs(SearchVerbs):
             pids=list(pids),
             started_at=started_at,
             ended_at=ended_at,
+            resources=dict(resources) if resources is not None else None,
         ):
             raise AlreadyReported(
                 f"epoch {epoch} of attempt {attempt} of trial {trial} of search {search}: got it again, "

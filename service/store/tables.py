@@ -151,6 +151,7 @@ reports = Table(
     Column("pids", JSON, nullable=False),
     Column("started_at", UtcDateTime, nullable=False),
     Column("ended_at", UtcDateTime, nullable=False),
+    Column("resources", JSON(none_as_null=True)),
     ForeignKeyConstraint(["search", "trial", "attempt"], [attempts.c.search, attempts.c.trial, attempts.c.number]),
 )
 

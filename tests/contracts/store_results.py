@@ -35,6 +35,17 @@ class ResultsContract:
             "actions": [{"kind": "continue"}],
         }
 
+    def test_a_report_keeps_what_its_epoch_cost_if_that_was_measured(self, ledger: Ledger) -> None:
+        story = begun(ledger)
+        number = story.running()
+        story.report(number, 1, 0.5)
+        story.report(number, 2, 0.4, resources={"samples_per_s": 900.5, "rss_bytes": 2.0**33})
+
+        assert [report.resources for report in ledger.reports(story.search, number)] == [
+            None,
+            {"samples_per_s": 900.5, "rss_bytes": 2.0**33},
+        ]
+
     def test_an_attempt_learns_its_gang_from_its_first_report(self, ledger: Ledger) -> None:
         story = begun(ledger)
         number = story.running()

@@ -60,6 +60,8 @@ class RecordingModel(nn.Module):
         self.norm: nn.Module = nn.BatchNorm1d(4) if config.get("batch_norm") else nn.Identity()
         self.dropout = nn.Dropout(config.get("dropout", 0.0))
         self.out = nn.Linear(4, 4 if config.get("tied") else 1)
+        if config.get("idle"):
+            self.idle = nn.Linear(1, 1)
         if config.get("tied"):
             self.again = nn.Linear(4, 4)
             self.again.weight = self.out.weight

@@ -11,7 +11,7 @@ import json
 import logging
 import math
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from trainables.gang.saving import Saving
 from trainables.logs import configure_logging
 from trainables.result import CheckpointRecord, EpochResult, Failure
 from trainables.training.attempt import EpochMeasures
+from trainables.training.measures import of_all_ranks
 
 log = logging.getLogger(__name__)
 
@@ -136,6 +137,8 @@ class Gang(tune.Trainable):  # type: ignore[misc]  # Ray ships no types that str
                 checkpoint_error=error,
                 checkpoint_pending=self._saving is not None,
                 seconds={**measures.seconds, "checkpoint": time.perf_counter() - before},
+                resources=measures.resources,
+                warnings=measures.warnings,
             )
         }
 
@@ -209,7 +212,7 @@ class Gang(tune.Trainable):  # type: ignore[misc]  # Ray ships no types that str
         self._failure = _first_failure(outcomes)
         if self._failure:
             return None
-        measures: EpochMeasures = outcomes[0]
+        measures = _of_all_ranks(outcomes)
         self._epoch, self._metrics, self._record = measures.epoch, measures.metrics, None
         return measures
 
@@ -220,7 +223,7 @@ class Gang(tune.Trainable):  # type: ignore[misc]  # Ray ships no types that str
         is_best = loss < self._best_loss  # never so for NaN
         if is_best:
             self._best_loss = loss
-        return (
+        return measures.is_savable and (
             measures.epoch % assignment.every_epochs == 0
             or measures.epoch == assignment.epochs
             or (is_best and assignment.scope == "best")
@@ -273,6 +276,8 @@ class Gang(tune.Trainable):  # type: ignore[misc]  # Ray ships no types that str
         checkpoint_error: str | None = None,
         checkpoint_pending: bool = False,
         seconds: Mapping[str, float] | None = None,
+        resources: Mapping[str, float] | None = None,
+        warnings: tuple[str, ...] = (),
     ) -> EpochResult:
         result = EpochResult(
             epoch=epoch,
@@ -287,8 +292,19 @@ class Gang(tune.Trainable):  # type: ignore[misc]  # Ray ships no types that str
             ended_at=time.time(),
             seconds=seconds or {},
             failure=self._failure,
+            resources=resources or {},
+            warnings=warnings,
         )
         return self._log(result)
+
+
+def _of_all_ranks(parts: Sequence[EpochMeasures]) -> EpochMeasures:
+    """Return rank 0's measures, with what the epoch cost all ranks and what any of them has to say."""
+    return replace(
+        parts[0],
+        resources=of_all_ranks([part.resources for part in parts]),
+        warnings=tuple(dict.fromkeys(warning for part in parts for warning in part.warnings)),
+    )
 
 
 def _first_failure(outcomes: Iterable[Any]) -> Failure | None:

@@ -90,7 +90,9 @@ def test_a_search_without_trials_is_an_empty_table_with_its_columns(search: Sear
 
 
 def test_reports_are_a_table_with_a_column_for_each_metric(search: Search) -> None:
-    assert search.reports()["metrics.loss"].tolist() == [1.0, 0.5]
+    reports = search.reports()
+    assert reports["metrics.loss"].tolist() == [1.0, 0.5]
+    assert reports["resources.samples_per_s"].isna().tolist() == [True, False]
 
 
 @given(cuts=st.lists(st.integers(0, 9), max_size=5), repeat=st.booleans())

@@ -225,6 +225,22 @@ def test_a_checkpoint_that_cannot_be_written_is_told_and_training_goes_on(search
     assert "the disk is full" in warning.data["message"]
 
 
+def test_what_an_epoch_cost_is_kept_and_its_warnings_are_events(searches):
+    driver, search, ledger = started(searches, trials=1, epochs=3)
+    cost = {"samples_per_s": 900.0, "rss_bytes": 2.0**28}
+    driver.train(0, resources=cost, warnings=("rank 1 ran out of memory", "memory grew"))
+    assert ledger.reports(search)[0].resources == cost
+    told = [event for event in ledger.events(search) if event.kind == "warning"]
+    assert [event.data["message"] for event in told] == ["rank 1 ran out of memory", "memory grew"]
+    assert {(event.trial, event.attempt) for event in told} == {(0, 1)}
+
+
+@pytest.mark.parametrize("choice", ["halve_micro_batch", "fail"])
+def test_a_gang_is_told_what_running_out_of_memory_leads_to(searches, choice):
+    run = searches.run(searches.submit(trials=1, retries={"oom": choice}))
+    assert run.next_assignment().on_out_of_memory == choice
+
+
 def test_the_target_ends_the_search(searches):
     driver, search, ledger = started(searches, trials=50, epochs=9, budget={"target": 100.0})
     driver.to_the_end()
