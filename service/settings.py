@@ -35,7 +35,7 @@ class Settings:
     trainables: str = ""
     """Operator's trainables besides those of installed packages: `name=module:Class`, comma-separated."""
     data_dir: str = ""
-    """Folder of the files that built-in trainables train on, the same on every node. Empty: they name what they need."""
+    """Folder of files that built-in trainables train on, the same on every node. Empty: they say what they miss."""
     host: str = "127.0.0.1"
     """Address that the API listens on. Other than loopback needs `tls_cert` and `tls_key`, or `behind_proxy`."""
     port: int = 8000
