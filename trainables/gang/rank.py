@@ -24,6 +24,7 @@ from torch._C._distributed_c10d import TCPStore  # what torch.distributed gives 
 
 from trainables.assignment import Assignment
 from trainables.functions import FunctionTrainable
+from trainables.gang.baseline import Baseline
 from trainables.protocol import Datasets, Trainable
 from trainables.registry import load_trainable
 from trainables.result import CheckpointRecord, Failure, FailureKind
@@ -72,6 +73,7 @@ class Rank:
         self._attempt: Attempt | None = None
         self._writer: FileWriter | None = None
         self._thread = 0
+        self._baseline: Baseline | None = None
 
     def pulse(self) -> int:
         """Return the process id: a sign of life, asked for while another thread trains."""
@@ -106,9 +108,14 @@ class Rank:
     def build(self, assignment: Assignment) -> Failure | None:
         """Build data (unless kept from before), model, optimizer and schedule, and load the checkpoint to resume from.
 
+        What user code changed in the process before is put back first (see `baseline`).
+
         No rank waits for another here, so one may fail alone.
         """
         self.forget()
+        if self._baseline is None:
+            self._baseline = Baseline()
+        self._baseline.restore()
         return self._guarded("setup", lambda: self._begin(assignment))
 
     def wrap(self) -> Failure | None:
