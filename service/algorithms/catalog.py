@@ -215,7 +215,11 @@ _GP = (
         description="Trials with a result before the first model; null: one more than parameters, at least 8.",
     ),
     Option(
-        name="random_fraction", default=0.1, low=0.0, high=1.0, description="Share of configurations drawn at random."
+        name="random_fraction",
+        default=None,
+        low=0.0,
+        high=1.0,
+        description="Share of configurations drawn at random; null: half where there are rungs to stop at, else 0.1.",
     ),
     Option(
         name="candidates",

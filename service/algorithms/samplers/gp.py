@@ -9,7 +9,8 @@ keep apart. The process itself is in surrogate.py, the points among which the be
 
 Those points are few, and none is very near a known trial. With a thousand of them, and small steps, the search stuck to
 the neighbourhood of an early good trial wherever the loss is flat or ragged, and lost to random configurations; with
-few, chance explores where the model is too sure of itself.
+few, chance explores where the model is too sure of itself. For the same reason half of the configurations are drawn at
+random where a random one costs little, since it is stopped at the first of several rungs.
 """
 
 import math
@@ -35,6 +36,8 @@ GROWTH = 1.2
 """The hyperparameters are chosen anew each time the results have grown by this factor."""
 MAX_FIT_POINTS = 128
 """Results from which hyperparameters are chosen; more make them little better and the choice slow."""
+RANDOM_FRACTIONS = (0.1, 0.5)
+"""Shares of random draws: where every trial trains to the one rung that has results, and where there are several."""
 NUM_CENTRES = 8
 """Best trials around which candidates are drawn."""
 
@@ -57,7 +60,7 @@ class GpSampler(Sampler):
         max_epochs: int,
         *,
         startup_trials: int | None,
-        random_fraction: float,
+        random_fraction: float | None,
         candidates: int,
         max_points: int,
     ) -> None:
@@ -80,8 +83,9 @@ class GpSampler(Sampler):
         if len(results) < self._startup_trials:
             text = f"drawn at random: a model needs {self._startup_trials} results at rungs, there are {len(results)}"
             return self.draw_random(seed, text, model_based_pick=False)
-        if rng.random() < self._random_fraction:
-            text = f"drawn at random, as are {self._random_fraction:.0%} of the configurations by design"
+        fraction = self._share_at_random(trials)
+        if rng.random() < fraction:
+            text = f"drawn at random, as are {fraction:.0%} of the configurations by design"
             return self.draw_random(seed, text, model_based_pick=False)
         read = self._subset(results)
         model, best = self._model(results, read, trials)
@@ -89,6 +93,11 @@ class GpSampler(Sampler):
         mean, deviation = model.mean_and_deviation(self._inputs(vectors, self._max_epochs))
         improvement = expected_improvement(best, mean, deviation)
         return self._best_new(vectors, improvement, len(read), seed, trials)
+
+    def _share_at_random(self, trials: Trials) -> float:
+        if self._random_fraction is not None:
+            return self._random_fraction
+        return RANDOM_FRACTIONS[len(trials.rungs()) > 1]
 
     def _best_new(
         self, vectors: Array, improvement: Array, points: int, seed: int, trials: Trials

@@ -59,6 +59,16 @@ def test_a_proposal_says_which_model_it_is_from_and_a_random_one_says_why():
     assert all(origin.data["points"] >= 8 and origin.data["improvement"] >= 0 for origin in modelled)
 
 
+@pytest.mark.parametrize(("scheduler", "share"), [("asha_promotion", 0.5), ("none", 0.1)])
+def test_half_of_the_draws_are_random_where_one_costs_a_first_rung_only(scheduler, share):
+    parts = {"sampler": {"name": "gp"}, "scheduler": {"name": scheduler}}
+    starts = Simulation(study(parts, max_trials=120), num_workers=2).run().starts[20:]
+    by_design = [
+        start for start in starts if f"as are {share:.0%} of the configurations by design" in start.origin.text
+    ]
+    assert abs(len(by_design) / len(starts) - share) < 0.15  # 3 standard deviations
+
+
 def curve_by_case(case):
     return {
         "all equal": lambda *_: 1.0,
