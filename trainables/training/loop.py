@@ -65,15 +65,16 @@ def train_epoch(
         batches: (input, target) pairs: this rank's part of each global batch.
         global_sizes: Samples of all ranks together, for each batch.
     """
-    total = torch.zeros(2, dtype=torch.float64, device=device)
+    total, count = torch.zeros((), dtype=torch.float64, device=device), 0
     watch.lap("train")
     for (inputs, target), global_size in zip(batches, global_sizes, strict=True):
         watch.lap("data")
         total += stepper.take(copies, inputs, target, global_size)
+        count += global_size
         watch.lap("train")
-    loss_sum, count = summed(total, device, world).tolist()
+    loss_sum = summed(total, device, world).item()
     watch.lap("train")
-    return float(loss_sum / count), int(count)
+    return loss_sum / count, count
 
 
 @torch.no_grad()

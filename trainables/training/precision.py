@@ -6,7 +6,8 @@ Weights, gradients and optimizer state stay fp32. Which format it is, the config
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
 
 import torch
 
@@ -31,10 +32,10 @@ class Arithmetic:
         self._device = device
         self.scaler = torch.amp.GradScaler(device.type, enabled=precision == "fp16")
 
-    def autocast(self) -> torch.autocast:
+    def autocast(self) -> AbstractContextManager[Any]:
         """Return the context of a forward pass and its loss."""
         dtype = _AUTOCAST.get(self._precision)
-        return torch.autocast(self._device.type, dtype=dtype, enabled=dtype is not None)
+        return torch.autocast(self._device.type, dtype=dtype) if dtype else nullcontext()
 
     @contextmanager
     def matrix_products(self) -> Iterator[None]:

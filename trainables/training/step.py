@@ -8,6 +8,7 @@ mathematics. Weights and optimizer are only touched when every rank has its grad
 from __future__ import annotations
 
 import gc
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -75,7 +76,7 @@ class Stepper:
             global_size: Samples of all ranks together.
 
         Returns:
-            The sum of this rank's samples' losses and their number, float64 on the device; nothing waits for them.
+            The sum of this rank's samples' losses, float64 on the device, so that nothing waits for it.
 
         Raises:
             torch.OutOfMemoryError: A rank ran out of memory with one sample at a time.
@@ -109,22 +110,19 @@ class Stepper:
 
     def _accumulate(self, copies: Copies, inputs: Any, target: Any, global_size: int) -> Tensor:
         inputs, target = to_device(inputs, self._place.device), to_device(target, self._place.device)
-        total = torch.zeros(2, dtype=torch.float64, device=self._place.device)
-        total[1] = left = num_samples_of(target)
+        left, sums = num_samples_of(target), []
         for part, part_target, size in micro_batches(inputs, target, self.micro_batch):
             left -= size
-            if left:
-                with copies.accumulating():
-                    loss = self._pass(copies.model, part, part_target, size / global_size)
-            else:
+            with copies.accumulating() if left else nullcontext():
                 loss = self._pass(copies.model, part, part_target, size / global_size)
-            total[0] += loss * size
-        return total
+            sums.append(loss.double() * size)
+        return sums[0] if len(sums) == 1 else torch.stack(sums).sum()
 
     def _pass(self, model: nn.Module, inputs: Any, target: Any, share: float) -> Tensor:
         with self._arithmetic.autocast():
             loss = self._trainable.loss(model(inputs), target)
-        self._arithmetic.scaler.scale(loss * share).backward()  # type: ignore[no-untyped-call]  # torch has no types here
+        weighted = loss if share == 1 else loss * share
+        self._arithmetic.scaler.scale(weighted).backward()  # type: ignore[no-untyped-call]  # torch has no types here
         return loss.detach()
 
     def _update(self) -> None:
