@@ -22,6 +22,8 @@ from service.errors import FieldFault, InvalidInput, MalformedBody, UnsupportedM
 from service.runner import study_of
 from service.schemas import SearchSpec, parse_spec
 from trainables import Registry, UnknownTrainableError
+from trainables.training.settings import RESERVED, fault
+
 
 T = TypeVar("T")
 
@@ -118,6 +120,8 @@ def resolve(raw: Any, registry: Registry, nodes: Sequence[Node]) -> Submission:
     faults += _metric_faults(metric, spec.objective.mode, described)
     slots = capacity(nodes, _claim(spec))
     faults += _resource_faults(spec, nodes, slots)
+    if space is not None and not described["is_function"]:
+        faults += _reserved_faults(space)
     if space is not None and algorithm is not None:
         algorithm = algorithm.keeping(described["shape_parameters"], space)
         _collect(faults, lambda: algorithm.accepts(space, epochs))
@@ -197,6 +201,18 @@ def _metric_faults(metric: str, mode: str | None, described: Mapping[str, Any]) 
         must = f"must be min or max with another metric than {suggested}, here {metric}; add it"
         return [FieldFault(path="objective.mode", message=f"got nothing, {must}")]
     return []
+
+
+def _reserved_faults(space: Space) -> list[FieldFault]:
+    """Parameters that the training loop reads, where the space has a value that it would refuse."""
+    faults = []
+    for parameter in space.parameters:
+        if parameter.name in RESERVED:
+            entry = parameter.to_dict()
+            bounds = [entry[key] for key in ("low", "high", "value") if key in entry]
+            problems = [fault(parameter.name, value) for value in entry.get("choices", bounds or [False, True])]
+            faults += [FieldFault(path=f"space.{parameter.name}", message=found) for found in problems if found][:1]
+    return faults
 
 
 def _resource_faults(spec: SearchSpec, nodes: Sequence[Node], slots: int) -> list[FieldFault]:

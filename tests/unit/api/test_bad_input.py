@@ -51,6 +51,18 @@ REFUSED = {
     "a misspelt key of a parameter": (space(x={**FLOAT, "hihg": 2}), "space.x.hihg", "high"),
     "a misspelt option": ({"algorithm": {"name": "asha", "eta": 3}}, "algorithm.eta", "reduction_factor"),
     "an unknown algorithm": ({"algorithm": {"name": "ahsa"}}, "algorithm.name", "asha"),
+    "batches of no samples": (
+        space(batch_size={"type": "int", "low": 0, "high": 64}),
+        "space.batch_size",
+        "got 0, must be an integer >= 1",
+    ),
+    "batches of half a sample": (space(batch_size={**FLOAT, "low": 1.5}), "space.batch_size", "got 1.5"),
+    "a precision that does not exist": (
+        space(precision={"type": "categorical", "choices": ["fp32", "int8"]}),
+        "space.precision",
+        "got 'int8', must be one of fp32, tf32, bf16, fp16",
+    ),
+    "a bool that is a number": (space(num_workers={"type": "bool"}), "space.num_workers", "got False"),
     "low above high": (space(x={"type": "float", "low": 2, "high": 1}), "space.x", "high"),
     "low equal to high": (space(x={"type": "int", "low": 2, "high": 2}), "space.x", "high"),
     "log from below zero": (space(x={"type": "int", "low": -1, "high": 9, "log": True}), "space.x", "log"),
@@ -109,6 +121,26 @@ def test_it_is_refused_with_the_path_and_nothing_is_stored(case, service):
         assert told, problem["errors"]
         assert any(says in error["message"] for error in told), told
         assert all("got" in error["message"] or "asks for" in error["message"] for error in problem["errors"])
+    assert_nothing_stored(service)
+
+
+def test_an_integration_whose_library_is_not_installed_is_refused(service, monkeypatch):
+    monkeypatch.setattr("trainables.integrations.catalog.find_spec", lambda _: None)
+    spec = {**GOOD, "integrations": {"mlflow": True}}
+    (error,) = assert_problem(service.http.post("/v1/searches", json=spec), 422)["errors"]
+    assert error["path"] == "integrations.mlflow"
+    assert "must be installed on every node" in error["message"]
+    assert_nothing_stored(service)
+
+
+@pytest.mark.parametrize(
+    "integrations",
+    [{"aim": True}, {"tensorboard": "yes"}, {"mlflow": {"tracking_uri": "file:///etc"}}, {"wandb": {"key": "secret"}}],
+)
+def test_an_integration_or_option_that_is_none_is_refused(integrations, service):
+    answer = service.http.post("/v1/searches", json={**GOOD, "integrations": integrations})
+    errors = assert_problem(answer, 422)["errors"]
+    assert all(error["path"].startswith("integrations.") for error in errors)
     assert_nothing_stored(service)
 
 
