@@ -73,6 +73,8 @@ def measure(name: str, space: Space, size: int, decisions: int) -> tuple[float, 
     """Return the median and the 95th percentile of a decision's processor time in ms, the first decision apart."""
     row = SAMPLERS[name]
     options = {option.name: option.default for option in row.options}
+    if "random_fraction" in options:
+        options["random_fraction"] = 0.0
     sampler = row.build(Setting(space, Objective(metric="loss"), 0, LEVELS[-1]), options)
     trials = history(space, size)
     durations = [_decide(sampler, trials) for _ in range(decisions + 1)][1:]
