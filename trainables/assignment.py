@@ -6,7 +6,7 @@ An assignment is a fact that crosses processes as a plain dictionary; carrying i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 OutOfMemory = Literal["halve_micro_batch", "fail"]
@@ -39,6 +39,8 @@ class Assignment:
         scope: "best" makes a new best epoch write a checkpoint too; "last" does not.
         best_loss_so_far: The trial's best metric so far, oriented so that lower is better; None where there is none.
         on_out_of_memory: See `OutOfMemory`.
+        integrations: Options of each of `trainables.integrations` that is asked for, by name.
+        logs: Absolute path of the trial's folder for what these write; it need not exist.
     """
 
     search: str
@@ -62,6 +64,8 @@ class Assignment:
     best_loss_so_far: float | None
     is_clone: bool = False
     on_out_of_memory: OutOfMemory = "halve_micro_batch"
+    integrations: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    logs: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-able dictionary; `from_dict` gives the assignment back."""

@@ -132,3 +132,19 @@ class Trainable(ABC):
         sum over the validation data divided by its number of samples. The default has no metrics.
         """
         return {}
+
+    def images(self, config: Config, model: nn.Module, batch: Any) -> Mapping[str, Any]:  # noqa: ARG002  (a default)
+        """Return pictures of what the model makes of a few validation samples, for TensorBoard; none by default.
+
+        The model is in eval mode, without gradients, and `batch` is an (input, target) pair on its device. Each picture
+        is an array or tensor of (channels, height, width): floats from 0 to 1, or bytes.
+        """
+        return {}
+
+    def meshes(self, config: Config, model: nn.Module, batch: Any) -> Mapping[str, Mapping[str, Any]]:  # noqa: ARG002  (a default)
+        """Return meshes or point clouds, as `images` does pictures; none by default.
+
+        Each is `vertices` of shape (batch, points, 3) and maybe `colors`, bytes of the same shape, and `faces` of shape
+        (batch, faces, 3).
+        """
+        return {}

@@ -22,8 +22,8 @@ from service.errors import FieldFault, InvalidInput, MalformedBody, UnsupportedM
 from service.runner import study_of
 from service.schemas import SearchSpec, parse_spec
 from trainables import Registry, UnknownTrainableError
+from trainables.integrations.catalog import missing
 from trainables.training.settings import RESERVED, fault
-
 
 T = TypeVar("T")
 
@@ -120,6 +120,10 @@ def resolve(raw: Any, registry: Registry, nodes: Sequence[Node]) -> Submission:
     faults += _metric_faults(metric, spec.objective.mode, described)
     slots = capacity(nodes, _claim(spec))
     faults += _resource_faults(spec, nodes, slots)
+    faults += [
+        FieldFault(path=f"integrations.{name}", message=message)
+        for name, message in missing(spec.integrations.chosen()).items()
+    ]
     if space is not None and not described["is_function"]:
         faults += _reserved_faults(space)
     if space is not None and algorithm is not None:

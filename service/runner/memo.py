@@ -64,6 +64,7 @@ def assignment_of(
     *,
     lease_epoch: int,
     directory: Path,
+    logs: Path,
     inherited: Path | None,
 ) -> Assignment:
     """The next attempt of a trial, for a gang.
@@ -75,6 +76,7 @@ def assignment_of(
         memo: what is known of the trial.
         lease_epoch: of the runner's lease.
         directory: where the attempt's checkpoints go.
+        logs: where the trial's integrations write.
         inherited: its parent's checkpoint, for a clone that has none of its own yet.
     """
     own = memo.checkpoint[0] if memo.checkpoint else None
@@ -104,4 +106,6 @@ def assignment_of(
         scope=spec.objective.scope,
         best_loss_so_far=memo.best_loss,
         on_out_of_memory=spec.retries.oom,
+        integrations=spec.integrations.chosen(),
+        logs=str(logs),
     )

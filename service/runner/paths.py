@@ -27,6 +27,10 @@ class SearchPaths:
         """Folder of one attempt's checkpoints. The lease's epoch keeps a fenced writer out of its successor's."""
         return self.root / f"trial-{trial:04d}" / f"attempt-{attempt}-{lease_epoch}"
 
+    def logs(self, trial: int) -> Path:
+        """Folder of what a trial's integrations write, all its attempts'; beside their checkpoints."""
+        return self.root / f"trial-{trial:04d}" / "logs"
+
     def attempt_under_any_lease(self, trial: int, attempt: int) -> list[Path]:
         """Folders of one attempt's checkpoints as runners of any lease named them."""
         return sorted(self.root.glob(f"trial-{trial:04d}/attempt-{attempt}-*"))

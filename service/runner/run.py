@@ -106,6 +106,7 @@ class Run:
             memo,
             lease_epoch=self.lease.epoch,
             directory=self.paths.attempt(number, memo.attempts + 1, self.lease.epoch),
+            logs=self.paths.logs(number),
             inherited=self.paths.absolute(inherited.path) if inherited else None,
         )
 

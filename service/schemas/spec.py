@@ -103,6 +103,54 @@ class Retries(Strict):
     )
 
 
+class TensorBoard(Strict):
+    """Event files in each trial's folder `logs/tensorboard` of the checkpoint store."""
+
+    histograms_every: int | None = Field(
+        1, ge=1, description="Epochs between two histograms of weights and gradients; null: none."
+    )
+    samples: int = Field(
+        8, ge=1, le=1024, description="Validation samples that a trainable's pictures and meshes are made of."
+    )
+
+
+class MLflow(Strict):
+    """A run for each trial, by MLflow's client."""
+
+    tracking_uri: str | None = Field(
+        None,
+        pattern=r"^https?://",
+        max_length=512,
+        description="Of the tracking server; default: MLFLOW_TRACKING_URI on the nodes.",
+    )
+    experiment: str | None = Field(
+        None, min_length=1, max_length=256, description="Name of the experiment; default: rung/ and the search's id."
+    )
+
+
+class Wandb(Strict):
+    """A run for each trial, by W&B's client; the key is WANDB_API_KEY on the nodes."""
+
+    project: str = Field("rung", min_length=1, max_length=128, description="The project.")
+    entity: str | None = Field(None, min_length=1, max_length=128, description="Whose project; default: the key's.")
+    mode: Literal["offline", "online"] = Field(
+        "offline", description="Files in each trial's folder `logs/wandb` for `wandb sync`, or sending as it trains."
+    )
+
+
+class Integrations(Strict):
+    """Other people's tools that rank 0 of each gang writes to; `true` takes one with its defaults."""
+
+    tensorboard: bool | TensorBoard = Field(False, description="TensorBoard's event files.")
+    mlflow: bool | MLflow = Field(False, description="Runs of MLflow.")
+    wandb: bool | Wandb = Field(False, description="Runs of Weights & Biases.")
+
+    def chosen(self) -> dict[str, dict[str, Any]]:
+        """The options of each tool that is asked for, by name."""
+        given = {name: getattr(self, name) for name in type(self).model_fields}
+        return {name: {} if options is True else options.model_dump() for name, options in given.items() if options}
+
+
 class SearchSpec(Strict):
     """One search, as `POST /v1/searches` takes it."""
 
@@ -130,6 +178,10 @@ class SearchSpec(Strict):
     seed: int = Field(0, ge=0, lt=2**31, description="The same seed and spec propose the same configurations.")
     checkpoints: Checkpoints = Field(default_factory=lambda: Checkpoints(), description="How often and what is kept.")
     retries: Retries = Field(default_factory=lambda: Retries(), description="What a lost attempt leads to.")
+    integrations: Integrations = Field(
+        default_factory=lambda: Integrations(),
+        description="Curves and pictures in other people's tools; default: none.",
+    )
     enqueue: list[dict[str, Any]] = Field(
         default_factory=list,
         max_length=1000,

@@ -24,6 +24,7 @@ from trainables.assignment import Assignment
 from trainables.checkpoints.checkpoint import CheckpointError
 from trainables.gang.processes import Limits, Processes
 from trainables.gang.saving import Saving
+from trainables.integrations.logger import Loggers, Moment
 from trainables.logs import configure_logging
 from trainables.result import CheckpointRecord, EpochResult, Failure
 from trainables.training.attempt import EpochMeasures
@@ -82,6 +83,7 @@ class Gang(tune.Trainable):  # type: ignore[misc]  # Ray ships no types that str
             limits=Limits(**config.get("limits", {})),
         )
         self._saving = None
+        self._loggers = Loggers(assignment)
         self._assign(assignment)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -98,6 +100,8 @@ class Gang(tune.Trainable):  # type: ignore[misc]  # Ray ships no types that str
             return False
         self._settle()
         self._processes.heal()
+        self._loggers.close()
+        self._loggers = Loggers(assignment)
         self._assign(assignment)
         return True
 
@@ -128,6 +132,10 @@ class Gang(tune.Trainable):  # type: ignore[misc]  # Ray ships no types that str
         patience_s = None if self._epoch == self._assignment.epochs else PATIENCE_S
         if record is None and error is None and self._saving is not None and self._saving.is_done(within_s=patience_s):
             record, error = self._settle()
+        moment = Moment(
+            epoch=self._epoch, metrics=measures.metrics, resources=measures.resources, view=self._processes.view
+        )
+        unlogged = self._loggers.log(moment)
         return {
             RESULT_KEY: self._result(
                 epoch=self._epoch,
@@ -138,7 +146,7 @@ class Gang(tune.Trainable):  # type: ignore[misc]  # Ray ships no types that str
                 checkpoint_pending=self._saving is not None,
                 seconds={**measures.seconds, "checkpoint": time.perf_counter() - before},
                 resources=measures.resources,
-                warnings=measures.warnings,
+                warnings=(*measures.warnings, *unlogged),
             )
         }
 
@@ -185,6 +193,7 @@ class Gang(tune.Trainable):  # type: ignore[misc]  # Ray ships no types that str
     def cleanup(self) -> None:
         """End the other ranks; called by Tune when it stops the actor."""
         self._settle()
+        self._loggers.close()
         self._processes.close()
 
     def __repr__(self) -> str:

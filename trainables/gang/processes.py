@@ -22,6 +22,7 @@ from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 from trainables.gang.beats import GROUP, Beats
 from trainables.gang.exits import Watched
 from trainables.gang.rank import Interrupted, Rank
+from trainables.integrations.logger import View
 from trainables.result import CheckpointRecord, Failure
 from trainables.training.attempt import SavedFiles
 
@@ -147,6 +148,11 @@ class Processes:
     def resumed_from(self) -> CheckpointRecord | None:
         """The checkpoint that the trial in hand was resumed from, or None."""
         return self._rank0.resumed_from
+
+    @property
+    def view(self) -> View | None:
+        """A look at the model in hand, if rank 0 has all of it."""
+        return self._rank0.view()
 
     def heal(self) -> None:
         """Form the group anew if a failure left the ranks out of step; with new processes where some were killed.

@@ -25,6 +25,7 @@ from torch._C._distributed_c10d import TCPStore  # what torch.distributed gives 
 from trainables.assignment import Assignment
 from trainables.functions import FunctionTrainable
 from trainables.gang.baseline import Baseline
+from trainables.integrations.logger import View
 from trainables.protocol import Datasets, Trainable
 from trainables.registry import load_trainable
 from trainables.result import CheckpointRecord, Failure, FailureKind
@@ -71,6 +72,7 @@ class Rank:
         self._store: TCPStore | None = None
         self._data: tuple[str, Datasets] | None = None
         self._attempt: Attempt | None = None
+        self._trainable: Trainable | None = None
         self._writer: FileWriter | None = None
         self._thread = 0
         self._baseline: Baseline | None = None
@@ -149,6 +151,12 @@ class Rank:
         """The checkpoint that the trial in hand was resumed from, or None."""
         return self._current.resumed_from
 
+    def view(self) -> View | None:
+        """Return a look at the model, if there is one and this rank has all of it."""
+        if self._trainable is None or self._data is None or not isinstance(self._attempt, ReplicatedAttempt):
+            return None
+        return View(trainable=self._trainable, model=self._attempt.model, data=self._data[1])
+
     def forget(self) -> None:
         """Let go of the trial in hand and its memory; processes, group and data stay.
 
@@ -216,6 +224,7 @@ class Rank:
         # A lone rank holds all stages: the whole model.
         parallel = TrainingSettings.parse(assignment.config).parallel if self._place.world > 1 else "ddp"
         data = self._datasets(assignment, trainable)
+        self._trainable = trainable
         self._attempt = _KINDS[parallel](assignment, trainable, data, self._place)
 
     def _datasets(self, assignment: Assignment, trainable: Trainable) -> Datasets:

@@ -26,8 +26,6 @@ class WandbRun:
     def __init__(self, assignment: Assignment, options: Mapping[str, Any], folder: Path) -> None:
         import wandb
 
-        # W&B's own process goes with the attempt; while it lives, the same id counts as taken.
-        self._teardown = wandb.teardown
         online = options.get("mode") == "online"
         self._run = wandb.init(
             project=options.get("project", "rung"),
@@ -51,5 +49,4 @@ class WandbRun:
 
     def close(self) -> None:
         """End this attempt's part of the run."""
-        self._run.finish(quiet=True)
-        self._teardown()
+        self._run.finish()

@@ -59,8 +59,8 @@ def best_checkpoint(
             raise _gone(search) from None
         closing = stack.pop_all()
     if file is None:
-        disposition = {"Content-Disposition": f'attachment; filename="{search}-best.tar"'}
-        return StreamingResponse(_tar(opened, closing), media_type="application/x-tar", headers=disposition)
+        headers = {"Content-Disposition": f'attachment; filename="{search}-best.tar"'}
+        return StreamingResponse(_tar(opened, closing), media_type="application/x-tar", headers=headers)
     size = os.fstat(opened[0][1].fileno()).st_size
     # In a subfolder a file has slashes in its name, and a function may have chosen any letters.
     disposition = f"attachment; filename*=UTF-8''{quote(PurePosixPath(file).name, safe='')}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from service.errors import Fenced, LedgerUnavailable
@@ -239,6 +241,16 @@ def test_what_an_epoch_cost_is_kept_and_its_warnings_are_events(searches):
 def test_a_gang_is_told_what_running_out_of_memory_leads_to(searches, choice):
     run = searches.run(searches.submit(trials=1, retries={"oom": choice}))
     assert run.next_assignment().on_out_of_memory == choice
+
+
+def test_a_gang_is_told_which_integrations_write_and_where(searches):
+    chosen = {"tensorboard": True, "wandb": {"project": "mine"}}
+    run = searches.run(searches.submit(trials=1, integrations=chosen))
+    assignment = run.next_assignment()
+    assert assignment.integrations["tensorboard"] == {}
+    assert assignment.integrations["wandb"]["project"] == "mine"
+    assert "mlflow" not in assignment.integrations
+    assert Path(assignment.logs) == Path(assignment.directory).parent / "logs"
 
 
 def test_the_target_ends_the_search(searches):

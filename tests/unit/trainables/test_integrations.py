@@ -151,3 +151,24 @@ def test_a_missing_library_is_named_with_the_way_out(monkeypatch):
     assert missing(["wandb"])["wandb"].startswith("got an integration whose library wandb is not installed")
     assert missing([]) == {}
     assert set(LIBRARIES) == {"tensorboard", "mlflow", "wandb"}
+
+
+def test_mlflow_gets_one_run_for_all_attempts_of_a_trial(tmp_path, monkeypatch):
+    mlflow = pytest.importorskip("mlflow")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"file://{tmp_path}/runs")
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    assert an_attempt(tmp_path, {"mlflow": {}}, 2)[1] == []
+    metrics, told = an_attempt(tmp_path, {"mlflow": {}}, 4, attempt=2)
+    assert told == []
+    client = mlflow.MlflowClient()
+    (run,) = client.search_runs([client.get_experiment_by_name("rung/s1").experiment_id])
+    history = [(value.step, value.value) for value in client.get_metric_history(run.info.run_id, "loss")]
+    assert history == [(number, epoch["loss"]) for number, epoch in enumerate(metrics, 1)]
+    assert run.data.params == {"dropout": "0.3"}
+
+
+def test_wandb_writes_offline_and_a_later_attempt_has_the_same_run_id(tmp_path):
+    pytest.importorskip("wandb")
+    assert an_attempt(tmp_path, {"wandb": {}}, 2)[1] == []
+    assert an_attempt(tmp_path, {"wandb": {}}, 4, attempt=2)[1] == []
+    assert {file.name for file in (tmp_path / "logs").rglob("*.wandb")} == {"run-s1-0000.wandb"}
