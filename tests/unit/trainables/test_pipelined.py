@@ -58,6 +58,16 @@ def test_two_stages_learn_what_one_process_learns(pair, tmp_path, config):
     )
 
 
+def test_stages_pass_on_what_autocast_makes(pair, tmp_path):
+    config = {"precision": "bf16"}
+    pair.assign(an_assignment(tmp_path, config))
+    lone = a_lone_rank(an_assignment(tmp_path, config, workers=1))
+    plain = a_lone_rank(an_assignment(tmp_path, workers=1))
+    together, alone_, exact = pair.call("run_epoch")[0], lone.run_epoch(), plain.run_epoch()
+    assert together.metrics == pytest.approx(alone_.metrics, rel=1e-2)
+    assert together.metrics["loss"] != pytest.approx(exact.metrics["loss"], rel=1e-5)
+
+
 def test_a_clipped_gradient_is_cut_by_the_norm_of_all_stages(pair, tmp_path):
     # One batch and a learning rate of 1: the weights move by the clipped gradient.
     config = {"batch_size": 37, "micro_batch_size": 37, "lr": 1.0, "clip_norm": 1e-3}
