@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import time
@@ -16,51 +15,18 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # Ray's own imports warn about what they deprecate
     import ray
     from ray import tune
-    from ray.util.placement_group import placement_group, remove_placement_group
-    from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 import trainables
 from tests.support.assignments import an_assignment
+from tests.support.gangs import Handle
 from tests.support.recording import notes
-from trainables import Assignment, EpochResult
+from trainables import EpochResult
 from trainables.gang.gang import RESULT_KEY, Gang
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's, not ours
 
 
 pytestmark = pytest.mark.usefixtures("cluster")
-
-
-class Handle:
-    """A gang started the way Tune starts one: an actor in the first bundle of its own placement group."""
-
-    def __init__(self, assignment: Assignment) -> None:
-        self.ended = False
-        self.group = placement_group([{"CPU": assignment.cpus_per_worker}] * assignment.workers, strategy="STRICT_PACK")
-        strategy = PlacementGroupSchedulingStrategy(
-            self.group, placement_group_bundle_index=0, placement_group_capture_child_tasks=True
-        )
-        self.actor = (
-            ray.remote(Gang)
-            .options(num_cpus=assignment.cpus_per_worker, scheduling_strategy=strategy)
-            .remote({"assignment": assignment.to_dict()})
-        )
-
-    def step(self) -> EpochResult:
-        result: EpochResult = ray.get(self.actor.train.remote(), timeout=60)[RESULT_KEY]
-        return result
-
-    def reset(self, assignment: Assignment) -> bool:
-        return bool(ray.get(self.actor.reset.remote({"assignment": assignment.to_dict()}), timeout=60))
-
-    def commit(self):
-        return ray.get(self.actor.commit_checkpoint.remote(), timeout=60)
-
-    def stop(self) -> None:
-        with contextlib.suppress(RayActorError, RayTaskError):
-            ray.get(self.actor.stop.remote(), timeout=30)
-        ray.kill(self.actor)
-        remove_placement_group(self.group)
 
 
 @pytest.fixture(scope="module")
