@@ -44,8 +44,8 @@ class Trainable(ABC):
     of torch, numpy and `random`; they are seeded for each trial and rank and are part of every checkpoint.
 
     Some parameters of a configuration are the loop's own: `batch_size` (default 64), `micro_batch_size`, `precision`,
-    `clip_norm`, `compile`, and those of the loader (`trainables.training.settings` has them all). `batch_size` is the
-    *global* batch: it is divided over the ranks of a gang, and a trial learns the same whatever the number of ranks and
+    `clip_norm`, `compile`, `parallel`, and those of the loader (`trainables.training.settings` has them all).
+    `batch_size` is the *global* batch: it is divided over the ranks of a gang, and a trial learns the same whatever the number of ranks and
     the size of micro-batches. Excepted are models whose samples see each other in a pass, as batch normalisation has
     it (per rank and micro-batch), and what is drawn at random in a pass.
     """
