@@ -45,9 +45,9 @@ class Trainable(ABC):
 
     Some parameters of a configuration are the loop's own: `batch_size` (default 64), `micro_batch_size`, `precision`,
     `clip_norm`, `compile`, `parallel`, and those of the loader (`trainables.training.settings` has them all).
-    `batch_size` is the *global* batch: it is divided over the ranks of a gang, and a trial learns the same whatever the number of ranks and
-    the size of micro-batches. Excepted are models whose samples see each other in a pass, as batch normalisation has
-    it (per rank and micro-batch), and what is drawn at random in a pass.
+    `batch_size` is the *global* batch: it is divided over the ranks of a gang, and a trial learns the same whatever the
+    number of ranks and the size of micro-batches. Excepted are models whose samples see each other in a pass, as batch
+    normalisation has it (per rank and micro-batch), and what is drawn at random in a pass.
     """
 
     space: ClassVar[Mapping[str, Any]] = {}
