@@ -99,7 +99,8 @@ class Rank:
         if self._place.rank > 0:
             self._store = TCPStore("127.0.0.1", port, is_master=False, timeout=self._timeout)
         dist.init_process_group(
-            self._backend,
+            # What a rank has to say of itself (that it ran out of memory, say) goes from host to host beside NCCL.
+            "cpu:gloo,cuda:nccl" if self._backend == "nccl" else self._backend,
             store=self._store,
             rank=self._place.rank,
             world_size=self._place.world,
