@@ -1,6 +1,6 @@
 """What a trial of two ranks costs besides its training: Rung's gangs, and three ways to do it with Ray alone.
 
-Usage: python -m benchmarks.gang_overhead [--quick]
+Usage: python -m benchmarks.gang_overhead [--quick] [--only idle|search] [--rounds N]
 All train the same loop on one slot of two ranks: Rung (its engine and a ledger in this process), Tune with our gang as
 a class trainable, with and without `reuse_actors`, and Ray Train's TorchTrainer inside a Tune trial. Printed are the
 seconds in which the slot does not train: from the end of one trial's last epoch to the first batch of the next, and
@@ -286,8 +286,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one round, and 20 trials of ASHA")
     parser.add_argument("--only", choices=["idle", "search"], help="one of the two tables")
+    parser.add_argument("--rounds", type=int, help="turns of each contestant (default 3, quick 1)")
     arguments = parser.parse_args()
     rounds, trials = (1, 20) if arguments.quick else (3, 60)
+    rounds = arguments.rounds or rounds
     os.environ["TUNE_DISABLE_AUTO_CALLBACK_LOGGERS"] = "1"  # a kindness to bare Tune, 0.08 s a trial
     ray.init(num_cpus=5, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
     try:

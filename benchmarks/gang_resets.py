@@ -1,4 +1,4 @@
-"""What a gang keeps of the trials before: memory after 200 resets; and what a checkpoint of 100 MB or 1 GB costs an epoch.
+"""What a gang keeps of the trials before: memory after 200 resets; and what a large checkpoint costs an epoch.
 
 Usage: python -m benchmarks.gang_resets
 Memory: two ranks take 220 trials of one epoch each. Printed is how much their resident memory grew from the 20th on:

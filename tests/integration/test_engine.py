@@ -117,6 +117,22 @@ def test_trials_that_pause_together_at_a_barrier_leave_their_gangs_warm(searches
     assert any(attempt.outcome == "paused" for n in range(13) for attempt in searches.ledger.attempts(search, n))
 
 
+def test_a_gang_that_the_search_has_no_use_for_is_given_back_while_another_trains_on(searches):
+    # Given two gangs, one of which has nothing to do any more: the coordinator takes its slot from the allowance
+    space = {"sleep": {"type": "ordinal", "choices": [0.0, 0.2]}, "batch_size": {"type": "constant", "value": 8}}
+    search = searches.submit("grid", space=space, trials=2, epochs=12, path="tests.support.recording:Recording")
+    ledger = searches.ledger
+    with Stepping(searches.run(search, slots=2)) as stepping:
+        stepping.until(lambda: ledger.counts(search)[TrialState.COMPLETED] == 1)
+        assert free_cpus() == 2
+        # Then it gives its processes back, and the other trial does not notice
+        stepping.until(lambda: free_cpus() == 3, slots=1, timeout_s=10)
+        assert ledger.counts(search)[TrialState.RUNNING] == 1
+        stepping.to_the_end(slots=1)
+    assert ledger.counts(search)[TrialState.COMPLETED] == 2
+    assert all(len(ledger.attempts(search, number)) == 1 for number in range(2))
+
+
 def test_no_step_sleeps_while_no_trial_is_live(searches):
     # Given a search that holds no slot and has nothing on a gang
     search = searches.submit("random", trials=2, epochs=2)
