@@ -1,0 +1,1 @@
+"""Models written for other libraries, made into trainables: one file a library, and none imports it."""
