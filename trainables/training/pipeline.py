@@ -103,14 +103,13 @@ class _Run:
         self._stage = stage
         self._caller = caller
         self._numbers = torch.arange(count)
-        self._batch: Sequence[MicroBatch] = ()
-        self._loss: LossOf | None = None
-        self._training: PipelineScheduleSingle = kind(stage, count, loss_fn=self._loss_of, scale_grads=False)
-        self._evaluation = ScheduleGPipe(stage, count, loss_fn=self._loss_of, scale_grads=False)
+        self._losses = _Losses()
+        self._training: PipelineScheduleSingle = kind(stage, count, loss_fn=self._losses, scale_grads=False)
+        self._evaluation = ScheduleGPipe(stage, count, loss_fn=self._losses, scale_grads=False)
 
     def through(self, batch: Sequence[MicroBatch], loss: LossOf, *, backward: bool) -> None:
-        self._batch = self._caller.batch = batch
-        self._loss = loss
+        self._caller.batch = self._losses.batch = batch
+        self._losses.loss = loss
         numbers = [self._numbers] if self._stage.is_first else []
         target = self._numbers if self._stage.is_last else None
         step = self._training.step if backward else self._evaluation.eval
@@ -121,13 +120,23 @@ class _Run:
                 raise
             raise error.__cause__ from None  # torch wraps what user code raised, and says less than it
         finally:
-            self._batch = self._caller.batch = ()
-            self._loss = None
+            self._caller.batch = self._losses.batch = ()
+            self._losses.loss = None
 
-    def _loss_of(self, output: Any, number: Tensor) -> Tensor:
-        assert self._loss is not None
-        _, target, size = self._batch[int(number)]
-        return self._loss(output, target, size)
+
+class _Losses:
+    """The loss of a micro-batch by its number. It must not know the schedule that calls it: a stage's memory would then
+    only go when the garbage collector comes by.
+    """
+
+    def __init__(self) -> None:
+        self.batch: Sequence[MicroBatch] = ()
+        self.loss: LossOf | None = None
+
+    def __call__(self, output: Any, number: Tensor) -> Tensor:
+        assert self.loss is not None
+        _, target, size = self.batch[int(number)]
+        return self.loss(output, target, size)
 
 
 class _Caller(nn.Module):

@@ -67,7 +67,7 @@ class PipelinedAttempt:
     def __init__(self, assignment: Assignment, trainable: Trainable, data: Datasets, place: Place) -> None:
         config, settings = assignment.config, TrainingSettings.parse(assignment.config)
         check_metric(assignment, trainable)
-        _check_supported(assignment, trainable, settings)
+        _check_supported(assignment, trainable, settings, place)
         self._assignment, self._trainable, self._place = assignment, trainable, place
         self._warnings: list[str] = []
         seed_everything(derived_seed(assignment.seed, "weights"))
@@ -222,12 +222,17 @@ class PipelinedAttempt:
         return told
 
 
-def _check_supported(assignment: Assignment, trainable: Trainable, settings: TrainingSettings) -> None:
+def _check_supported(assignment: Assignment, trainable: Trainable, settings: TrainingSettings, place: Place) -> None:
     way_out = "leave it out, or leave `parallel` out where one copy of the model fits"
     if settings.precision == "fp16":
         raise ValueError(f"config.precision: got 'fp16' in a pipeline, must be fp32, tf32 or bf16; {way_out}")
     if settings.compile:
         raise ValueError(f"config.compile: got true in a pipeline, must be false; {way_out}")
+    if place.device.type == "cuda" and assignment.gpus_per_worker < 1:
+        raise ValueError(
+            f"resources.gpus_per_worker: got {assignment.gpus_per_worker} in a pipeline, must be 1 or more, or 0: "
+            "stages talk over NCCL, which shares no GPU; raise it"
+        )
     for epoch in range(1, assignment.epochs + 1):
         names = tuple(trainable.frozen(assignment.config, epoch))
         if names:

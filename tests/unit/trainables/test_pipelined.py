@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import json
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,9 @@ from tests.support.ranks import Pair, Team, a_lone_rank, alone, save
 from tests.support.staged import IMPORT_PATH
 from trainables import Assignment, Failure
 from trainables.gang.rank import Rank
+from trainables.registry import load_trainable
+from trainables.training.attempt import Place
+from trainables.training.pipelined import PipelinedAttempt
 
 BATCHES = {"batch_size": 10, "micro_batch_size": 3}  # 37 samples: 10 = 3 + 3 + 3 + 1, and a last batch of 7 = 3 + 3 + 1
 
@@ -147,6 +152,27 @@ def test_the_checkpoint_has_a_shard_for_each_rank_an_index_and_the_names_of_the_
     assert index["metadata"]["total_size"] == sum(tensor.nbytes for tensor in model.state_dict().values())
     reported = {name: value for name, value in measures.metrics.items() if name != "train_loss"}
     assert trainables.evaluate(path) == pytest.approx(reported, abs=1e-6)
+
+
+def test_a_stage_is_gone_as_soon_as_its_trial_is(pair, tmp_path):
+    pair.assign(an_assignment(tmp_path))
+    pair.call("run_epoch")
+    module = weakref.ref(pair.rank0._current.model)
+    gc.collect()
+    gc.disable()
+    try:
+        pair.call("forget")
+        assert module() is None
+    finally:
+        gc.enable()
+
+
+def test_a_pipeline_on_shares_of_a_gpu_is_refused(tmp_path):
+    assignment = an_assignment(tmp_path, gpus_per_worker=0.5)
+    trainable = load_trainable(IMPORT_PATH)
+    place = Place(rank=0, world=2, device=torch.device("cuda"))
+    with pytest.raises(ValueError, match=r"resources.gpus_per_worker: got 0.5 in a pipeline, must be 1 or more"):
+        PipelinedAttempt(assignment, trainable, trainable.datasets(assignment.config), place)
 
 
 def test_a_shard_that_was_touched_is_refused(pair, tmp_path):
