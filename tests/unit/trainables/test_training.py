@@ -108,3 +108,32 @@ def test_a_parameter_that_takes_no_part_is_named_where_ranks_wait_for_it(pair, t
     pair.assign(an_assignment(tmp_path, {"idle": True}, workers=2))
     failure = pair.call("run_epoch")[0]
     assert "model: got parameters that took no part in the loss (idle.weight, idle.bias)" in failure.message
+
+
+def test_a_compiled_model_learns_the_same(pair, tmp_path, monkeypatch):
+    # The compiler itself takes a minute: what stands in for it gives the model back
+    monkeypatch.setattr(torch, "compile", lambda model: model)
+    must = a_lone_rank(an_assignment(tmp_path, {"batch_size": 11})).run_epoch().metrics
+    rank = a_lone_rank(an_assignment(tmp_path, {"batch_size": 11, "compile": True}))
+    assert rank.wrap() is None
+    measures = rank.run_epoch()
+    assert measures.metrics == must
+    record = save(tmp_path, an_assignment(tmp_path), 1, measures, alone(rank))
+    assert a_lone_rank(an_assignment(tmp_path, resume_from=record.path)).resumed_from == record
+
+
+def test_a_node_that_cannot_compile_says_so_in_the_configurations_words(tmp_path, monkeypatch):
+    class NoCompiler(Exception):
+        pass
+
+    def failing(*_):
+        raise NoCompiler("Failed to find C++ compiler")
+
+    NoCompiler.__module__ = "torch._inductor.exc"
+    monkeypatch.setattr(torch, "compile", lambda _: failing)
+    rank = a_lone_rank(an_assignment(tmp_path, {"compile": True}))
+    assert rank.wrap() is None
+    failure = rank.run_epoch()
+    assert failure.kind == "user"
+    assert "config.compile: got true, must be false where the model or this node cannot compile" in failure.message
+    assert "(Failed to find C++ compiler)" in failure.message
