@@ -41,7 +41,8 @@ class Forecast:
         epochs: what they train together.
         wall_epochs: how long that takes, in units of the time of one epoch; all epochs take the same time.
         rungs: the epochs by rung.
-        least_epochs: what is trained if no result is ever finite, so that every trial ends as soon as it may.
+        least_epochs: what is trained if every trial is out at the first decision about it. A value that is not finite
+            ends a trial even before.
         most_epochs: what is trained if every trial goes on to its last epoch.
         exact: whether the whole search was simulated, rather than fewer trials or fewer decisions.
     """

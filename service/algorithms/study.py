@@ -5,6 +5,7 @@ It knows no Ray, no clock, no database and no global random state. The runner as
 to a fresh Study by `accept` and `accept_event`, which decide nothing, and goes on.
 """
 
+import math
 from collections import deque
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -76,7 +77,7 @@ class Study:
         self._closed: str | None = None
         self._target_reached: str | None = None
         self._stalled: str | None = None
-        self._best_loss = float("inf")
+        self._best_loss = math.inf
         self._num_ended_since_best = 0
 
     # Deciding
@@ -140,7 +141,7 @@ class Study:
         Trials in any phase count: their reports happened, and so did their checkpoints. The first of equals wins.
         """
         results = [(*record.result(self.objective), record.trial) for record in self.trials]
-        loss, epoch, trial = min(results, key=lambda result: (result[0], result[2]), default=(float("inf"), 0, 0))
+        loss, epoch, trial = min(results, key=lambda result: (result[0], result[2]), default=(math.inf, 0, 0))
         value = self.objective.value(loss)
         return None if value is None else (trial, epoch, value)
 
@@ -183,7 +184,7 @@ class Study:
                 self.trials.move(event.trial, Phase.FAILED)
                 self._count_ends(1)
                 rung = self._scheduler.record_failed(event.trial)
-                self._record_rung(event.trial, rung, float("inf"))
+                self._record_rung(event.trial, rung, math.inf)
             case Cancelled():
                 self.trials.move(event.trial, Phase.CANCELLED)
                 self._scheduler.record_cancelled(event.trial)
@@ -205,6 +206,8 @@ class Study:
         if rung is not None:
             self._scheduler.record_result(event.trial, rung, loss)
         self._record_rung(event.trial, rung, loss)
+        if rung is None and not math.isfinite(loss):
+            self._record_rung(event.trial, self._scheduler.record_failed(event.trial), loss)
         if self._target_reached is None and self._reaches_target(loss):
             self._target_reached = f"trial {event.trial} reached the target: {self._show_target(loss)}"
         return rung
@@ -316,6 +319,9 @@ class Study:
             return Action(trial=event.trial, kind=ActionKind.COMPLETE, reason=reason, rung=rung, value=value)
         if self._target_reached is not None:
             return Action(trial=event.trial, kind=ActionKind.STOP, reason=self._target_reached, value=value)
+        if rung is None and not math.isfinite(loss):
+            reason = f"epoch {event.epoch}: {self.objective.metric} {self.objective.show(loss)}, so it ends here"
+            return Action(trial=event.trial, kind=ActionKind.STOP, reason=reason)
         return self._scheduler.verdict(event.trial, event.epoch, rung)
 
 

@@ -190,7 +190,7 @@ class ForecastView(View):
     epochs: int = Field(description="Epochs that they would train together.")
     wall_epochs: float = Field(description="How long that takes on these slots, in units of the time of one epoch.")
     rungs: list[RungCostView] = Field(description="The epochs by rung, the lowest first.")
-    least_epochs: int = Field(description="The epochs if every trial ended as soon as it may: no result is finite.")
+    least_epochs: int = Field(description="The epochs if every trial is out at the first decision about it.")
     most_epochs: int = Field(description="The epochs if no trial ended early: trials times epochs.")
     exact: bool = Field(description="False where a part was simulated and the rest inferred; most_epochs always holds.")
 

@@ -88,11 +88,11 @@ class MedianStopping(Scheduler):
         course, means = self._courses[trial], self._means[epoch]
         num_others = len(means) - 1
         metric, show = self.objective.metric, self.objective.show
-        if epoch < self._grace_epochs:
-            return _go_on(trial, f"epoch {epoch} of {self._grace_epochs} in which nobody is stopped")
         if not math.isfinite(course.last):
             reason = f"epoch {epoch}: {metric} {show(course.last)}, ranks last"
             return Action(trial=trial, kind=ActionKind.STOP, reason=reason, rung=rung)
+        if epoch < self._grace_epochs:
+            return _go_on(trial, f"epoch {epoch} of {self._grace_epochs} in which nobody is stopped")
         if num_others < self._min_trials:
             return _go_on(trial, f"epoch {epoch}: {num_others} others came so far, {self._min_trials} make a median")
         cutoff = _median_without(means, bisect_left(means, course.mean))

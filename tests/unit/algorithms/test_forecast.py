@@ -81,9 +81,9 @@ def test_its_own_bounds_hold(scheduler, trials, epochs, slots, seed):
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_the_largest_search_that_a_spec_can_ask_for_is_inferred_within_a_second_and_says_so(name):
-    began = time.perf_counter()
+    began = time.process_time()
     told = cost({"name": name}, trials=100_000, epochs=1_000_000, slots=10_000)
-    assert time.perf_counter() - began < 3.0  # 0.8 s alone on a core
+    assert time.process_time() - began < 3.0  # 0.8 s alone on a core
     assert not told.exact
     assert 100_000 <= told.epochs <= told.most_epochs
 

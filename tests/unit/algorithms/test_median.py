@@ -70,7 +70,7 @@ def test_a_trial_that_is_not_a_number_stops_even_alone(value):
     median = started(1, grace_epochs=2)
     assert report(median, 0, 1, 0.5)[0].kind is ActionKind.CONTINUE
     (action,) = report(median, 0, 2, value)
-    assert (action.kind, action.reason) == (ActionKind.STOP, "epoch 2: loss not a finite number, ranks last")
+    assert (action.kind, action.reason) == (ActionKind.STOP, "epoch 2: loss not a finite number, so it ends here")
 
 
 def test_numbers_are_told_in_the_metrics_own_direction():

@@ -1,6 +1,7 @@
 """The Study's own rules: what it refuses to be told, enqueued trials, the target, the best, the end."""
 
 import copy
+import math
 
 import pytest
 
@@ -16,6 +17,7 @@ from service.algorithms import (
     Resized,
     Start,
 )
+from service.algorithms.catalog import SCHEDULERS
 from tests.unit.algorithms.simulator import FINITE, Simulation, report, study
 
 RANDOM = {"name": "random"}
@@ -157,9 +159,22 @@ def test_a_search_of_one_configuration_runs_it():
 
 
 def test_no_scheduler_trains_every_trial_to_its_last_epoch():
-    run = Simulation(study(RANDOM, max_trials=5), curve=lambda *_: float("nan")).run()
+    run = Simulation(study(RANDOM, max_trials=5), curve=lambda _, epoch: epoch).run()
     assert run.epochs == 5 * 9
     assert all(isinstance(start, Start) and start.epochs == 9 for start in run.starts)
+
+
+@pytest.mark.parametrize("scheduler", sorted(SCHEDULERS))
+@pytest.mark.parametrize("value", [math.nan, math.inf, None])
+def test_a_value_that_is_no_finite_number_ends_its_trial_at_once_and_teaches_the_sampler(scheduler, value):
+    """EVIDENCE 3, fault 21: it trained on to the end, or to the next rung at least."""
+    searched = study({"scheduler": {"name": scheduler}}, max_epochs=27)
+    for _ in range(6):
+        searched.next()
+    assert report(searched, 0, 1, 0.5)[0].kind is not ActionKind.COMPLETE
+    verdict = report(searched, 1, 1, value)[0]
+    assert (verdict.trial, verdict.kind) == (1, ActionKind.STOP)
+    assert [result.loss for result in searched.trials.rung_results if result.trial == 1] == [math.inf]
 
 
 def test_patience_ends_the_search_once_so_many_trials_ended_without_a_better_best():
