@@ -91,7 +91,7 @@ def test_a_later_format_is_refused_with_the_way_out(record, tmp_path):
     shutil.copytree(record.path, copy)
     manifest = json.loads((copy / "manifest.json").read_text())
     (copy / "manifest.json").write_text(json.dumps(manifest | {"format_version": 2}))
-    with pytest.raises(CheckpointError, match="version 2, must be 'torch' version 1; load it with the release"):
+    with pytest.raises(CheckpointError, match="version 2, must be 'torch' or 'directory' version 1; load it"):
         verify(copy)
 
 
@@ -140,7 +140,7 @@ def test_a_damaged_checkpoint_of_the_same_epoch_is_replaced(tmp_path):
 
 
 KILLED_AT = {
-    "between data and manifest": "checkpoint._sync_directory = lambda path: os.kill(os.getpid(), signal.SIGKILL)",
+    "between data and manifest": "checkpoint.sync_directory = lambda path: os.kill(os.getpid(), signal.SIGKILL)",
     "between manifest and rename": "pathlib.Path.rename = lambda *paths: os.kill(os.getpid(), signal.SIGKILL)",
 }
 
