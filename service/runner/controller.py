@@ -64,9 +64,17 @@ class GangController(TuneController):  # type: ignore[misc]  # ray ships no type
     def on_step_end(self) -> None:
         """As stock, and looks after the gangs.
 
-        With no slots at all not even one gang is kept: its resources belong to another search now.
+        With no slots at all not even one gang is kept: its resources belong to another search now. Nor is an idle one
+        beside as many as there are slots, which stock Tune keeps: it counts only the idle ones.
         """
         super().on_step_end()
+        excess = len(self._actor_manager.live_actors) - self._warm
+        while excess > 0 and self._actor_cache.has_cached_object(self._gang):
+            idle = self._actor_cache.pop_cached_object(self._gang)
+            idle.set_on_stop(None)
+            idle.set_on_error(None)
+            self._remove_actor(tracked_actor=idle)
+            excess -= 1
         self._look_after_gangs()
         if self._warm == 0:
             self._cleanup_cached_actors(force_all=True)

@@ -119,12 +119,11 @@ def test_trials_that_pause_together_at_a_barrier_leave_their_gangs_warm(searches
 
 def test_a_gang_that_the_search_has_no_use_for_is_given_back_while_another_trains_on(searches):
     # Given two gangs, one of which has nothing to do any more: the coordinator takes its slot from the allowance
-    space = {"sleep": {"type": "ordinal", "choices": [0.0, 0.2]}, "batch_size": {"type": "constant", "value": 8}}
+    space = {"sleep": {"type": "ordinal", "choices": [0.02, 0.4]}, "batch_size": {"type": "constant", "value": 8}}
     search = searches.submit("grid", space=space, trials=2, epochs=12, path="tests.support.recording:Recording")
     ledger = searches.ledger
     with Stepping(searches.run(search, slots=2)) as stepping:
-        stepping.until(lambda: ledger.counts(search)[TrialState.COMPLETED] == 1)
-        assert free_cpus() == 2
+        stepping.until(lambda: ledger.counts(search)[TrialState.COMPLETED] == 1 and ledger.reports(search, 1))
         # Then it gives its processes back, and the other trial does not notice
         stepping.until(lambda: free_cpus() == 3, slots=1, timeout_s=10)
         assert ledger.counts(search)[TrialState.RUNNING] == 1
@@ -152,7 +151,8 @@ def test_a_rank_killed_in_mid_epoch_costs_one_attempt_and_no_trial(searches):
         stepping.to_the_end()
     crashed, completed = ledger.attempts(search, victim.trial)
     assert (crashed.outcome, completed.outcome) == ("crashed", "completed")
-    assert "a rank whose process ended" in crashed.reason
+    assert "rank 1 " in crashed.reason
+    assert "was killed" in crashed.reason or "nobody tells how" in crashed.reason  # kernels before 6.15
     assert "\n" not in crashed.reason
     assert completed.start_epoch >= 4
     verdict = judge(ledger, search)
