@@ -25,14 +25,14 @@ class QuasiRandomSampler(Sampler):
     def __init__(self, space: Space, seed: int) -> None:
         super().__init__(space, seed)
         self._engine: Any = None
-        self._cardinalities = np.array(space.cardinalities)
+        self._num_parameters = len(space.vector_names)
 
     def propose(self, trial: int, trials: Trials) -> tuple[dict[str, Any], Origin]:
         """Return the sequence's next point; independent draws as always where that one is of no use."""
         point = trials.num_from(OriginKind.QUASI_RANDOM)
         text = f"quasi-random point {point + 1}"
         try:
-            config = self.space.from_vector(self._vector(point))
+            config = self.space.from_units(self._units(point))
             if trials.first_with(config) is None:
                 return config, Origin(kind=OriginKind.QUASI_RANDOM, text=text, data={"point": point})
             useless = "a repetition"
@@ -50,19 +50,14 @@ class QuasiRandomSampler(Sampler):
         del trials
         return self.draw_random(seed, "drawn at random")
 
-    def _vector(self, point: int) -> "np.ndarray[Any, np.dtype[np.float64]]":
-        units = self._units(point)
-        choices = np.minimum(np.floor(units * self._cardinalities), self._cardinalities - 1)
-        return np.where(self._cardinalities > 0, choices, units)
-
     def _units(self, point: int) -> "np.ndarray[Any, np.dtype[np.float64]]":
         from scipy.stats import qmc  # takes half a second, and only these searches need it
 
-        if not self._cardinalities.size:
+        if not self._num_parameters:
             return np.empty(0)
         if self._engine is None or self._engine.num_generated > point:
             seed = draw_seed(self.seed, 0)
-            self._engine = qmc.Sobol(self._cardinalities.size, scramble=True, rng=np.random.default_rng(seed))
+            self._engine = qmc.Sobol(self._num_parameters, scramble=True, rng=np.random.default_rng(seed))
         if self._engine.num_generated < point:
             self._engine.fast_forward(point - self._engine.num_generated)
         units: np.ndarray[Any, np.dtype[np.float64]] = self._engine.random(1)[0]

@@ -40,6 +40,16 @@ def test_every_choice_gets_its_share_and_so_do_both_ends_of_an_integer():
     assert set(Counter(config["n"] for config in drawn).values()) == {64}
 
 
+def test_choices_of_unequal_weights_get_points_in_proportion():
+    space = Space.parse(
+        {
+            "c": {"type": "categorical", "choices": ["a", "b"], "weights": [3, 1]},
+            "x": {"type": "float", "low": 0.0, "high": 1.0},
+        }
+    )
+    assert Counter(config["c"] for config in configs(space, 256)) == {"a": 192, "b": 64}
+
+
 def test_conditional_spaces_are_kept_to():
     for config in configs(SPACE, 60):
         assert SPACE.check(config) == config
