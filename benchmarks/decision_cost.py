@@ -122,7 +122,7 @@ def draw(sizes: Sequence[int], curves: dict[str, list[float]], path: Path) -> No
         axes.plot(sizes, medians, marker="o", label=label)
     axes.set(xscale="log", yscale="log", xlabel="trials with results", ylabel="median time of a proposal [ms]")
     axes.legend(fontsize="small")
-    figure.savefig(path, dpi=150)
+    figure.savefig(path, dpi=80)
 
 
 if __name__ == "__main__":
