@@ -5,8 +5,8 @@ python -m benchmarks.pbt_training [--seeds 5] [--problems digits noisy] [--metho
 A population of eight on four workers, meetings every three epochs, thirty epochs: 240 epochs for everybody. Both PBTs
 begin with the same eight configurations and the same weights. Random search trains eight trials in full, once with the
 learning rates as drawn and once with rates that fall to nothing along half a cosine; the default has no limit of
-trials. In `noisy` half of the training labels are wrong, the batches small and the learning rate all that varies; whether
-a schedule is needed there is what the falling rates tell.
+trials. In `noisy` half of the training labels are wrong, the batches small and the learning rate all that varies;
+whether a schedule helps there is what the falling rates tell.
 """
 
 from __future__ import annotations
