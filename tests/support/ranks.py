@@ -41,8 +41,9 @@ class Pair:
         return [own, self._commands.recv()]
 
     def assign(self, assignment: Assignment) -> None:
-        assert self.call("build", assignment) == [None, None]
-        assert self.call("wrap") == [None, None]
+        for step in (("build", assignment), ("wrap",)):
+            outcomes = self.call(*step)
+            assert outcomes == [None, None], outcomes
 
     def save(self, aside: str) -> list[SavedFiles]:
         """Have both ranks write their files of a checkpoint."""

@@ -76,6 +76,7 @@ class Rank:
         self._writer: FileWriter | None = None
         self._thread = 0
         self._baseline: Baseline | None = None
+        self._has_group = False
 
     def pulse(self) -> int:
         """Return the process id: a sign of life, asked for while another thread trains."""
@@ -98,6 +99,7 @@ class Rank:
         self._leave()
         if self._place.rank > 0:
             self._store = TCPStore("127.0.0.1", port, is_master=False, timeout=self._timeout)
+        self._has_group = True
         dist.init_process_group(
             # What a rank has to say of itself (that it ran out of memory, say) goes from host to host beside NCCL.
             "cpu:gloo,cuda:nccl" if self._backend == "nccl" else self._backend,
@@ -201,7 +203,8 @@ class Rank:
         return self._attempt
 
     def _leave(self) -> None:
-        if dist.is_initialized():
+        """Leave the group that this rank joined; one that is not its own, as in a user's process, is left alone."""
+        if self._has_group and dist.is_initialized():
             dist.destroy_process_group()
 
     def _guarded(self, kind: FailureKind, call: Callable[[], T]) -> T | Failure:
