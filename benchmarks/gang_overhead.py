@@ -244,7 +244,14 @@ def overhead(root: Path, rounds: int) -> None:
 def asha_by_rung(folder: Path, trials: int) -> tuple[float, int, list[dict[str, Any]]]:
     """Wall seconds, epochs trained, and the configurations."""
     searches = Searches(folder)
-    search = searches.submit("asha", trials=trials, epochs=9, space=SPACE, resources={"workers": 2})
+    search = searches.submit(
+        "asha",
+        trials=trials,
+        epochs=9,
+        space=SPACE,
+        resources={"workers": 2},
+        checkpoints={"every_epochs": 9},  # and at each new best, as in `assignment`
+    )
     seconds = step_to_the_end(searches, search, slots=2)
     epochs = len(searches.ledger.reports(search))
     configs = [dict(trial.config) for trial in searches.ledger.trials(search)]
@@ -268,7 +275,7 @@ def asha_by_tune(folder: Path, configs: list[dict[str, Any]]) -> tuple[float, in
 
 def search_time(root: Path, rounds: int, trials: int) -> None:
     """Prints the wall time of the search either way."""
-    ratios = []
+    ratios, by_epoch = [], []
     print(f"\n{trials}-trial ASHA search of digits, two slots of two ranks, from start to last result")
     for number in range(rounds):
         folders = root / f"asha-rung-{number}", root / f"asha-tune-{number}"
@@ -277,8 +284,16 @@ def search_time(root: Path, rounds: int, trials: int) -> None:
         ours_s, our_epochs, configs = asha_by_rung(folders[0], trials)
         theirs_s, their_epochs = asha_by_tune(folders[1], configs)
         ratios.append(ours_s / theirs_s)
-        print(f"Rung {ours_s:.1f} s ({our_epochs} epochs), Tune {theirs_s:.1f} s ({their_epochs}): {ratios[-1]:.2f}")
-    print(f"Rung takes {statistics.median(ratios):.2f} of Tune's time (median of {rounds})")
+        by_epoch.append(ours_s / our_epochs / (theirs_s / their_epochs))
+        print(
+            f"Rung {ours_s:.1f} s ({our_epochs} epochs), Tune {theirs_s:.1f} s ({their_epochs}): "
+            f"{ratios[-1]:.2f}, for each epoch {by_epoch[-1]:.2f}",
+            flush=True,
+        )
+    print(
+        f"Rung takes {statistics.median(ratios):.2f} of Tune's time, for each epoch trained "
+        f"{statistics.median(by_epoch):.2f} (median of {rounds})"
+    )
 
 
 def main() -> None:

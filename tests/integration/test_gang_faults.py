@@ -147,7 +147,7 @@ def test_what_the_users_code_does_to_itself_ends_its_trial_only_and_the_gang_goe
     assert states == {
         "exit": TrialState.FAILED,
         "loader": TrialState.FAILED,
-        "nan": TrialState.COMPLETED,
+        "nan": TrialState.STOPPED,
         "stdout": TrialState.COMPLETED,
         "nothing": TrialState.COMPLETED,
     }

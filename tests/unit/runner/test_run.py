@@ -213,11 +213,15 @@ def test_a_trainable_that_does_not_report_the_objective_fails_its_trial_with_wha
     assert "loss" in ledger.trial(search, 0).state_reason
 
 
-def test_a_nan_is_a_result_without_a_value(searches):
+def test_a_nan_is_a_result_without_a_value_and_ends_its_trial_with_the_reason(searches):
     driver, search, ledger = started(searches, trials=1, epochs=2)
-    driver.train(0, metrics={"loss": float("nan")})
+    assert driver.train(0, metrics={"loss": float("nan")}) is Verdict.END
     assert ledger.reports(search)[0].value is None
-    assert ledger.trial(search, 0).state is TrialState.RUNNING
+    trial = ledger.trial(search, 0)
+    assert (trial.state, trial.state_reason) == (
+        TrialState.STOPPED,
+        "epoch 1: loss not a finite number, so it ends here",
+    )
 
 
 def test_a_checkpoint_that_cannot_be_written_is_told_and_training_goes_on(searches):
