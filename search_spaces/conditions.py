@@ -247,8 +247,12 @@ def all_of(*parts: Condition) -> Condition:
     flat = [inner for part in parts for inner in (part.parts if isinstance(part, AllOf) else (part,))]
     if NEVER in flat:
         return NEVER
-    first, rest = _first_by_key(dict.fromkeys(flat))
-    return first[0] if len(first) == 1 and not rest else AllOf((*first, *rest))
+    ordered: list[Condition] = []
+    rest: Any = dict.fromkeys(flat)
+    while rest:  # in the order in which what is written is read again
+        first, rest = _first_by_key(rest)
+        ordered += first
+    return ordered[0] if len(ordered) == 1 else AllOf(tuple(ordered))
 
 
 def any_of(*parts: Condition) -> Condition:

@@ -195,7 +195,8 @@ def standardised(losses: Array) -> Array:
     if worst == best:
         return np.where(finite, 0.0, 1.0)
     unit = median - best if median > best else worst - best
-    distance = np.minimum((np.where(finite, losses, worst) - best) / unit, 10.0)
+    with np.errstate(over="ignore"):  # a unit may be next to nothing
+        distance = np.minimum((np.where(finite, losses, worst) - best) / unit, 10.0)
     shaped = np.log(distance + _SOFTNESS)
     centred: Array = shaped - np.mean(shaped)
     return centred / max(float(np.std(centred)), 1e-9)

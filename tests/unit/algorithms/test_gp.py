@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from search_spaces import Space
@@ -120,6 +120,7 @@ def test_a_recovered_search_has_the_hyperparameters_of_the_undisturbed_one():
     assert 1 < len(late._fits) < math.log(len(results) / 8) / math.log(GROWTH) + 3
 
 
+@example([0.0, 1.0, 1.7976931348623153e308])
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=True).filter(lambda x: x != -math.inf), min_size=1))
 def test_standardised_losses_keep_their_order_and_are_finite(losses):
     shaped = standardised(np.array(losses))

@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 
 import search_spaces
 from search_spaces import Space, SpaceError, SpaceErrors
@@ -247,6 +247,13 @@ def test_errors_survive_the_way_between_processes() -> None:
 
 
 @PROPERTY
+@example(
+    raw={
+        "p0": {"type": "int", "low": 0, "high": 2},
+        "p2": {"type": "float", "low": 0.0, "high": 1e-09},
+        "__forbidden__": [{"p0": 0, "all": [{"p0": 1}, {"p0": 2, "p2": {"greater": 5e-10, "less": 5e-10}}]}],
+    }
+)
 @given(raw=specs())
 def test_a_space_survives_json(raw: dict[str, Any]) -> None:
     space = Space.parse(raw)
