@@ -1,4 +1,4 @@
-"""The code blocks of README.md, exactly as they stand."""
+"""The code blocks of README.md and of the documents, exactly as they stand."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 README = Path(__file__).parents[2] / "README.md"
 
 
-def block(language: str, containing: str) -> str:
-    """The one block of a language that contains a text."""
-    blocks = re.findall(rf"```{language}\n(.*?)```", README.read_text(), flags=re.DOTALL)
+def block(language: str, containing: str, page: Path = README) -> str:
+    """The one block of a language on a page that contains a text."""
+    blocks = re.findall(rf"```{language}\n(.*?)```", page.read_text(), flags=re.DOTALL)
     (found,) = (text for text in blocks if containing in text)
     return str(found)
