@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -39,6 +40,10 @@ With actors alive Ray's node process waits about 30 s for them by itself (measur
 
 GRACE_S = 5.0
 """Seconds that processes get between SIGTERM and SIGKILL."""
+
+RELEASE_S = 20.0
+"""Seconds that the ports of a cluster that was killed may stay taken: its processes are gone from the list of processes
+before the system has closed their sockets, on a busy machine by seconds (measured)."""
 
 _READY_FILE = "ray_current_cluster"
 _SESSIONS_KEPT = 2
@@ -80,6 +85,7 @@ class Cluster:
 
     def processes(self) -> list[psutil.Process]:
         """All of its processes, the head included, this process excluded."""
+        psutil.process_iter.cache_clear()  # or a pid used again is taken for one that has ended, and not signalled
         marked = [process for process in psutil.process_iter() if _marker(process) == self.marker]
         family = set(marked)
         for process in marked:
@@ -96,14 +102,18 @@ class Cluster:
         return head if is_ours else None
 
 
-def start(settings: Settings) -> Cluster:
+def start(settings: Settings, release_s: float = 0.0) -> Cluster:
     """Starts the head and waits until Ray answers.
+
+    Args:
+        settings: of the service.
+        release_s: seconds to wait for the ports to become free.
 
     Raises:
         ConfigurationError: a port is taken.
         ClusterUnavailable: the head ended, or did not answer in time; with the end of its log.
     """
-    _check_ports(settings)
+    _check_ports(settings, release_s)
     folder = _make_session_dir(settings)
     cluster = Cluster(
         marker=uuid.uuid4().hex,
@@ -158,17 +168,28 @@ def tail(file: Path, lines: int = 15) -> str:
     return "\n".join(file.read_text(errors="replace").splitlines()[-lines:]) if file.exists() else "(no log)"
 
 
-def _check_ports(settings: Settings) -> None:
+def _check_ports(settings: Settings, release_s: float) -> None:
     wanted = {
         "RUNG_RAY_PORT": ("127.0.0.1", settings.ray_port),
         "RUNG_DASHBOARD_PORT": ("127.0.0.1", settings.dashboard_port),
         "RUNG_PORT": (settings.host, settings.port),
     }
     for name, (host, port) in wanted.items():
-        if not is_free(host, port):
+        if not is_free(host, port) and not _until(partial(is_free, host, port), release_s):
             raise ConfigurationError(
-                f"{name}: got {port}, which another process listens on, must be free; end that process or set {name}"
+                f"{name}: got {port}, which {_holder(port)} listens on, must be free; end that process or set {name}"
             )
+
+
+def _holder(port: int) -> str:
+    """Who listens on a port, as far as this user may see it."""
+    with suppress(psutil.Error):
+        for connection in psutil.net_connections("tcp"):
+            if connection.laddr and connection.laddr.port == port and connection.pid:
+                return (
+                    f"process {connection.pid} ({psutil.Process(connection.pid).name()}, {connection.status.lower()})"
+                )
+    return "another process"
 
 
 def _make_session_dir(settings: Settings) -> Path:

@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from service.cli.cluster import Cluster, start, stop, tail
+from service.cli.cluster import RELEASE_S, Cluster, start, stop, tail
 from service.cli.console import console, say
 from service.cli.environment import cluster_environment, deploy_command, make_secret, ray_token_file
 from service.client import Client, ClientError
@@ -64,7 +64,7 @@ def _bring_up(settings: Settings) -> Cluster:
             if cluster is not None and (count := stop(cluster, settings)):
                 say(f"ended {count} processes that an earlier cluster left behind")
             with talk.status("starting Ray"):
-                cluster = start(settings)
+                cluster = start(settings, release_s=RELEASE_S if cluster is not None else 0.0)
         with talk.status("starting the service"):
             _deploy(settings, cluster)
         _introduce(settings, cluster, secret)

@@ -105,6 +105,7 @@ def title(process: psutil.Process) -> str:
 def processes_with(marker: str) -> list[psutil.Process]:
     """Every living process whose environment holds the marker."""
     found = []
+    psutil.process_iter.cache_clear()  # or a pid used again is taken for a process of an earlier test, and not killed
     for process in psutil.process_iter():
         try:
             if marker in process.environ().values() and process.status() != psutil.STATUS_ZOMBIE:

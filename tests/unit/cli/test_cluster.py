@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -69,6 +70,20 @@ def test_stop_ends_every_process_of_the_cluster_and_no_other(settings: Settings)
     finally:
         other.kill()
         other.wait()
+
+
+def test_ports_that_a_killed_cluster_still_holds_are_waited_for_and_others_named_with_who_holds_them(
+    settings: Settings,
+) -> None:
+    with socket.create_server(("127.0.0.1", settings.port)) as taken:
+        with pytest.raises(
+            ConfigurationError, match=rf"RUNG_PORT: got {settings.port}, which process {os.getpid()} \("
+        ):
+            start(settings)
+        release = threading.Timer(0.5, taken.close)
+        release.start()
+        assert start(settings, release_s=20).is_alive
+        release.join()
 
 
 def test_what_outlives_a_killed_head_is_found_and_ended(settings: Settings) -> None:
