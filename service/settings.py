@@ -74,6 +74,8 @@ class Settings:
     """Largest request body, in bytes; a larger one is answered 413."""
     max_streams: int = 500
     """Event streams open at once; one more is answered 503."""
+    failpoints: str = ""
+    """Faults to strike at named places, for tests only: see `docs/failpoints.md`. Empty: none."""
 
     def __post_init__(self) -> None:
         if not self._is_loopback() and not self.behind_proxy and not (self.tls_cert and self.tls_key):

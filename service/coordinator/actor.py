@@ -16,6 +16,7 @@ from service.errors import Fenced, LedgerUnavailable
 from service.models import Lease
 from service.settings import COORDINATOR, NAMESPACE, Settings
 from service.store import Ledger
+from trainables.failpoints import failpoint
 from trainables.logs import configure_logging
 
 log = logging.getLogger(__name__)
@@ -79,6 +80,7 @@ class Coordinator:
             tick = Tick(ledger, RayCluster(), lease)
             while True:
                 ledger.renew_lease(lease, self._settings.lease_s)
+                failpoint("tick.before_look")
                 tick()
                 self._ticked_at = time.monotonic()
                 self._woken.wait(self._settings.tick_s)

@@ -13,10 +13,12 @@ import uuid
 
 from service.coordinator.allowance import Claim, Node, allot, capacity
 from service.coordinator.cluster import Cluster
+from service.errors import LedgerUnavailable
 from service.models import Lease, Search
 from service.schemas import SearchSpec
 from service.states import Intent, SearchState
 from service.store import Ledger, Writer
+from trainables.failpoints import failpoint
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +72,7 @@ class Tick:
                     writer.set_allowance(search.id, slots[search.id])
                 if search.state is SearchState.QUEUED:
                     self._admit(writer, search, slots, nodes, claims[search.id])
+            failpoint("admit.before_commit", LedgerUnavailable)
 
     def _admit(self, writer: Writer, search: Search, slots: dict[str, int], nodes: list[Node], claim: Claim) -> None:
         if search.intent is Intent.STOP:
@@ -115,5 +118,7 @@ class Tick:
                 return
         # No process has the runner's name in this cluster, so its death is confirmed: no need to wait for the lease.
         lease = self._ledger.seize_lease(lease_name(search), f"runner/{uuid.uuid4()}", START_S)
+        failpoint("runner.before_start")
         self._cluster.start_runner(search, lease)
+        failpoint("runner.after_start")
         log.info("search %s: runner started under lease epoch %d", search, lease.epoch)

@@ -18,6 +18,7 @@ from service.runner.recovery import recover
 from service.runner.run import Run
 from service.settings import Settings
 from service.store import EventKind, Ledger
+from trainables.failpoints import failpoint
 from trainables.gang.processes import Limits
 from trainables.logs import configure_logging
 
@@ -95,6 +96,7 @@ class SearchRunner:
                 self._obey(run, ledger)
                 looked = time.monotonic()
             if not run.finished:
+                failpoint("runner.before_step")
                 engine.step()
 
     def _obey(self, run: Run, ledger: Ledger) -> None:

@@ -27,6 +27,7 @@ from service.runner.run import Run
 from service.schemas import SearchSpec
 from service.states import TrialState
 from service.store import Ledger, Recorded
+from trainables.failpoints import failpoint
 
 
 def recover(*, ledger: Ledger, lease: Lease, search: Search, store: Path, backoff_s: float) -> Run:
@@ -56,7 +57,9 @@ def recover(*, ledger: Ledger, lease: Lease, search: Search, store: Path, backof
     trials = ledger.trials(search.id)
     unfinished = [trial for trial in trials if not trial.state.is_terminal]
     run.failures = sum(trial.state is TrialState.FAILED for trial in trials)
+    failpoint("recovery.after_replay")
     _close_lost_attempts(run, unfinished)
+    failpoint("recovery.after_close")
     for trial in unfinished:
         run.memos[trial.number] = _memo(run, trial)
         if trial.state is not TrialState.PAUSED or trial.displaced:
@@ -66,6 +69,7 @@ def recover(*, ledger: Ledger, lease: Lease, search: Search, store: Path, backof
     if not history:
         _enqueue(run)
     live = (run.paths.absolute(checkpoint.path) for checkpoint in ledger.checkpoints(search.id))
+    failpoint("recovery.before_sweep")
     retention.sweep(run.paths.root, live)
     return run
 

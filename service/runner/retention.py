@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from service.models import Checkpoint
+from trainables.failpoints import failpoint
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +48,7 @@ def inherited(checkpoints: Iterable[Checkpoint], from_epoch: int) -> Checkpoint 
 def remove(folders: Iterable[Path]) -> None:
     """Deletes folders. A folder that cannot be deleted is logged and left: it takes space, and nothing reads it."""
     for folder in folders:
+        failpoint("retention.before_delete")
         try:
             shutil.rmtree(folder)
         except OSError as error:

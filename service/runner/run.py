@@ -28,6 +28,7 @@ from service.schemas import SearchSpec
 from service.states import Intent, SearchState, TrialState
 from service.store import EventKind, Ledger, Writer
 from trainables import Assignment, CheckpointRecord, EpochResult, Failure
+from trainables.failpoints import failpoint
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -117,6 +118,7 @@ class Run:
             return
 
         def verbs(w: Writer) -> None:
+            failpoint("attempt.before_begin", LedgerUnavailable)
             w.begin_attempt(self.search.id, trial, live.start_epoch)
             if live.start_epoch < memo.from_epoch:
                 lost = f"trial {memo.parent} has no checkpoint of epoch {memo.from_epoch} for its clone"
@@ -181,9 +183,12 @@ class Run:
             self._carry_out(w, actions)
             if displaced:
                 self._displace(w, trial)
+            failpoint("report.before_commit", LedgerUnavailable)
             return gone
 
-        retention.remove(self._commit(verbs))
+        gone = self._commit(verbs)
+        failpoint("report.after_commit")
+        retention.remove(gone)
         memo.epoch = max(memo.epoch, result.epoch)
         for record in records:
             self._remember(memo, record)
@@ -230,6 +235,7 @@ class Run:
                 w.event(self.search.id, EventKind.WARNING, {"message": why}, trial=trial)
 
         self._commit(verbs)
+        failpoint("fault.after_commit")
         live.leaving = True
         self.ready.add(trial, delay_s=delay_s)
 
@@ -289,6 +295,7 @@ class Run:
         """Makes the Study's next proposal durable; False if there is none. Ends a search that is done."""
         proposal = self.study.next()
         if isinstance(proposal, Start):
+            failpoint("propose.before_commit")
             self._commit(
                 lambda w: w.propose(
                     self.search.id,
@@ -298,6 +305,7 @@ class Run:
                     proposal=proposal.to_dict(),
                 )
             )
+            failpoint("propose.after_commit")
             self.memos[proposal.trial] = TrialMemo(
                 config=dict(proposal.config),
                 epoch=proposal.from_epoch,
@@ -306,6 +314,7 @@ class Run:
             )
         elif isinstance(proposal, Resume):
             self._commit(lambda w: w.resume(self.search.id, proposal.trial, proposal.to_dict(), proposal.reason))
+            failpoint("promote.after_commit")
         else:
             if not self.live and not len(self.ready):
                 self._complete(proposal.reason)
@@ -376,8 +385,10 @@ class Run:
                     w.end_attempt(self.search.id, number, "cancelled", reason)
                 w.move_trial(self.search.id, number, TrialState.CANCELLED, f"the search ended: {reason}")
             w.move_search(self.search.id, state, reason)
+            failpoint("end.before_commit", LedgerUnavailable)
 
         self._commit(verbs)
+        failpoint("end.after_commit")
         for live in self.live.values():
             live.leaving = True
         self.memos.clear()
@@ -414,6 +425,7 @@ class Run:
     def _record(self, w: Writer, trial: int, attempt: int, record: CheckpointRecord) -> list[Path]:
         """Writes the checkpoint's row, forgets the rows it makes superfluous, and returns the folders to delete."""
         path = self.paths.relative(Path(record.path))
+        failpoint("checkpoint.before_row", LedgerUnavailable)
         w.checkpoint(
             self.search.id,
             trial,

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, Row, select, update
 
-from service.errors import Fenced
+from service.errors import Fenced, LedgerUnavailable
 from service.models import Lease
 from service.store.database import Database
 from service.store.engine import insert_unless_there
 from service.store.tables import leases
+from trainables.failpoints import failpoint
 
 _NOBODY = ""
 _NO_CLOCK = ""
@@ -71,12 +72,14 @@ class Leases:
         Raises:
             Fenced: somebody else took it, or it was released.
         """
+        failpoint("lease.before_renew", LedgerUnavailable)
         with self._database.writing() as connection:
             if not self._extend(connection, lease, ttl_s):
                 raise _fenced(lease)
 
     def release_lease(self, lease: Lease) -> None:
         """Gives it back; does nothing if it is somebody else's by now."""
+        failpoint("lease.before_release", LedgerUnavailable)
         with self._database.writing() as connection:
             connection.execute(update(leases).where(_held(lease)).values(owner=_NOBODY, clock=_NO_CLOCK, expires_s=0.0))
 
@@ -102,6 +105,7 @@ class Leases:
         holder = update(leases).where(leases.c.name == lease.name).values(owner=lease.owner, epoch=lease.epoch)
         connection.execute(holder)
         self._extend(connection, lease, ttl_s)
+        failpoint("lease.before_grant", LedgerUnavailable)
         return lease
 
     def _extend(self, connection: Connection, lease: Lease, ttl_s: float) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from service.errors import LedgerUnavailable
 from service.models import Lease
 from service.store.database import Database
 from service.store.engine import connect
@@ -13,6 +14,7 @@ from service.store.migrate import migrate
 from service.store.reader import Reader
 from service.store.submissions import Submissions
 from service.store.writer import Writer
+from trainables.failpoints import failpoint
 
 
 class Ledger(Reader, Submissions, Leases):
@@ -69,3 +71,5 @@ class Ledger(Reader, Submissions, Leases):
         with self._database.writing() as connection:
             check_lease(connection, lease)
             yield Writer(connection, lease)
+            failpoint("write.before_commit", LedgerUnavailable)
+        failpoint("write.after_commit", LedgerUnavailable)

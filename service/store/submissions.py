@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection, insert, select, update
 
-from service.errors import IdempotencyMismatch, IllegalTransition
+from service.errors import IdempotencyMismatch, IllegalTransition, LedgerUnavailable
 from service.models import Json, Search
 from service.states import Intent, SearchState
 from service.store.database import Database
@@ -19,6 +19,7 @@ from service.store.journal import append
 from service.store.reader import read_search
 from service.store.tables import idempotency_keys, search_tags, searches
 from service.store.transitions import illegal, move_search
+from trainables.failpoints import failpoint
 
 _SEVERITY = tuple(Intent)
 _LIVE = frozenset(state for state in SearchState if not state.is_terminal)
@@ -73,6 +74,7 @@ class Submissions:
                 created_at=now,
             ):
                 return _answered(connection, idempotency), False
+            failpoint("submit.after_key", LedgerUnavailable)
             connection.execute(
                 insert(searches).values(
                     id=search,
@@ -91,6 +93,7 @@ class Submissions:
             for key, value in spec.get("tags", {}).items():
                 connection.execute(insert(search_tags).values(search=search, key=key, value=str(value)))
             append(connection, search, EventKind.SEARCH_SUBMITTED, {"name": name, "trainable": trainable})
+            failpoint("submit.before_commit", LedgerUnavailable)
             return read_search(connection, search), True
 
     def request(self, search: str, intent: Intent) -> Search:
@@ -117,6 +120,7 @@ class Submissions:
             append(connection, search, EventKind.SEARCH_INTENT, {"from": before.intent, "to": intent})
             if intent is Intent.CANCEL and before.state is SearchState.QUEUED:
                 move_search(connection, search, SearchState.CANCELLED, "cancelled by a person before it ran")
+            failpoint("intent.before_commit", LedgerUnavailable)
             return read_search(connection, search)
 
 

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Self
 
+from trainables.failpoints import failpoint
 from trainables.result import CheckpointRecord
 
 KIND = "torch"
@@ -133,6 +134,7 @@ class CheckpointWriter:
             **facts,
             "files": {entry.name: {"bytes": entry.bytes, "sha256": entry.sha256} for entry in entries},
         }
+        failpoint("checkpoint.before_manifest")
         # The files' names must be durable before the manifest vouches for them, and its own before the rename.
         sync_directory(self.aside)
         manifest = write_sealed(self.aside / MANIFEST, content | {"content_sha256": _content_sha256(content)})
@@ -141,8 +143,10 @@ class CheckpointWriter:
         if kept is not None:
             self.discard()
             return kept
+        failpoint("checkpoint.before_rename")
         self.aside.rename(self.path)
         sync_directory(self.path.parent)
+        failpoint("checkpoint.after_rename")
         return CheckpointRecord(
             path=str(self.path),
             epoch=self.epoch,

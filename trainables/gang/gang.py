@@ -22,6 +22,7 @@ from ray import tune
 
 from trainables.assignment import Assignment
 from trainables.checkpoints.checkpoint import CheckpointError
+from trainables.failpoints import failpoint
 from trainables.gang.processes import Limits, Processes
 from trainables.gang.saving import Saving
 from trainables.integrations.logger import Loggers, Moment
@@ -136,6 +137,7 @@ class Gang(tune.Trainable):  # type: ignore[misc]  # Ray ships no types that str
             epoch=self._epoch, metrics=measures.metrics, resources=measures.resources, view=self._processes.view
         )
         unlogged = self._loggers.log(moment)
+        failpoint("epoch.before_report")
         return {
             RESULT_KEY: self._result(
                 epoch=self._epoch,

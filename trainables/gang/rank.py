@@ -23,6 +23,7 @@ import torch.distributed as dist
 from torch._C._distributed_c10d import TCPStore  # what torch.distributed gives out under the same name, with types
 
 from trainables.assignment import Assignment
+from trainables.failpoints import failpoint
 from trainables.functions import FunctionTrainable
 from trainables.gang.baseline import Baseline
 from trainables.integrations.logger import View
@@ -129,6 +130,7 @@ class Rank:
 
     def run_epoch(self) -> EpochMeasures | Failure:
         """Train and evaluate one epoch, all ranks together."""
+        failpoint("epoch.before_begin")
         return self._guarded("user", self._current.run_epoch)
 
     def snapshot(self) -> None:

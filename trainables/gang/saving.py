@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from trainables.checkpoints.checkpoint import CheckpointError, CheckpointWriter
+from trainables.failpoints import failpoint
 from trainables.gang.processes import Processes, RankDiedError
 from trainables.result import CheckpointRecord
 
@@ -73,6 +74,7 @@ class Saving:
 
     def _write(self, writer: CheckpointWriter, metrics: Mapping[str, float], facts: Mapping[str, Any]) -> None:
         try:
+            failpoint("checkpoint.before_files")
             saved = self._processes.write(str(writer.aside))
             files = [file for part in saved for file in part.files]
             kind, aliases = saved[0].kind, dict(saved[0].aliases)

@@ -16,6 +16,7 @@ from service.runner import audit_search
 from service.schemas import AuditView, SearchPage, SearchView, ValidationView
 from service.states import Intent, SearchState
 from service.store import IdempotencyKey
+from trainables.failpoints import failpoint
 
 router = APIRouter(tags=["searches"])
 
@@ -112,6 +113,7 @@ def _submit(context: Context, body: bytes, content_type: str, key: str | None) -
         trainable_path=submission.trainable_path,
         idempotency=idempotency,
     )
+    failpoint("submit.before_answer")
     if is_new:
         context.poke()
     return search_view(context.ledger, search)
@@ -138,5 +140,6 @@ def _resolve(context: Context, body: bytes, content_type: str) -> Submission:
 
 def _request(search: str, intent: Intent, context: Context) -> SearchView:
     found = context.ledger.request(search, intent)
+    failpoint("intent.before_answer")
     context.poke()
     return search_view(context.ledger, found)
