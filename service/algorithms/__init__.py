@@ -8,7 +8,19 @@ from service.algorithms.actions import Action, ActionKind
 from service.algorithms.audit import Audit, Difference, End, decide_again
 from service.algorithms.catalog import catalog
 from service.algorithms.errors import AlgorithmError, AlgorithmErrors
-from service.algorithms.events import Cancelled, Closed, Enqueued, Event, Failed, Reported, Resized, event_from_dict
+from service.algorithms.events import (
+    Cancelled,
+    Closed,
+    Continued,
+    Enqueued,
+    Event,
+    Failed,
+    Observed,
+    Reopened,
+    Reported,
+    Resized,
+    event_from_dict,
+)
 from service.algorithms.objective import Objective
 from service.algorithms.proposals import (
     Done,
@@ -33,6 +45,7 @@ __all__ = [
     "Audit",
     "Cancelled",
     "Closed",
+    "Continued",
     "Difference",
     "Done",
     "End",
@@ -40,9 +53,11 @@ __all__ = [
     "Event",
     "Failed",
     "Objective",
+    "Observed",
     "Origin",
     "OriginKind",
     "Proposal",
+    "Reopened",
     "Reported",
     "Resized",
     "Resume",

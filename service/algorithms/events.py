@@ -1,11 +1,11 @@
 """What can happen to a search, as the Study is told it.
 
-Completion is no event: the Study itself completes a trial at its last epoch. Neither is preemption or a retry: a new
+Completion is no event: the Study itself completes a trial at its last epoch. Neither is preemption or a fault: a new
 attempt of a trial goes on where its last checkpoint left it, and the Study sees the first value of every epoch only.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -56,10 +56,45 @@ class Enqueued(Fact):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Resized(Fact):
-    """The budget of trials was changed while the search runs."""
+    """The budget was changed. Epochs can only grow, and only where the scheduler has a place for them."""
 
     TAG: ClassVar[str] = "resized"
     max_trials: int
+    max_epochs: int | None = None
+    """The epoch at which a trial is complete from now on; None: as before."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reopened(Fact):
+    """A search that had ended goes on. Whoever lived when it ended was cancelled then, and stays so.
+
+    What had ended it counts no more: a close, the target, spent patience.
+    """
+
+    TAG: ClassVar[str] = "reopened"
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Continued(Fact):
+    """A trial that has ended goes on as a new one, of the same configuration; it counts towards no budget."""
+
+    TAG: ClassVar[str] = "continued"
+    trial: int
+    from_epoch: int
+    """The epoch of its last checkpoint, 0 for none. Where the scheduler has no place for it, it begins from nothing."""
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Observed(Fact):
+    """What another search found out, for samplers to learn from. It takes part in no rung."""
+
+    TAG: ClassVar[str] = "observed"
+    source: str
+    """Id of the other search."""
+    trials: Sequence[Mapping[str, Any]]
+    """Of each trial its `trial` there, its `config`, and `points`: pairs of epoch and metric, ascending by epoch."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,9 +108,11 @@ class Closed(Fact):
     reason: str
 
 
-Event = Reported | Failed | Cancelled | Enqueued | Resized | Closed
+Event = Reported | Failed | Cancelled | Enqueued | Resized | Reopened | Continued | Observed | Closed
 
-_KINDS: dict[str, type[Event]] = {kind.TAG: kind for kind in (Reported, Failed, Cancelled, Enqueued, Resized, Closed)}
+_KINDS: dict[str, type[Event]] = {
+    kind.TAG: kind for kind in (Reported, Failed, Cancelled, Enqueued, Resized, Reopened, Continued, Observed, Closed)
+}
 
 
 def event_from_dict(raw: Mapping[str, Any]) -> Event:

@@ -20,6 +20,7 @@ class OriginKind(StrEnum):
     MODEL = "model"
     ENQUEUED = "enqueued"
     CLONE = "clone"
+    CONTINUED = "continued"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -12,7 +12,18 @@ from typing import Any
 
 from search_spaces import Space
 from service.algorithms.actions import Action, ActionKind
-from service.algorithms.events import Cancelled, Closed, Enqueued, Event, Failed, Reported, Resized
+from service.algorithms.events import (
+    Cancelled,
+    Closed,
+    Continued,
+    Enqueued,
+    Event,
+    Failed,
+    Observed,
+    Reopened,
+    Reported,
+    Resized,
+)
 from service.algorithms.objective import Objective
 from service.algorithms.proposals import Done, Origin, OriginKind, Proposal, Resume, Start, Wait
 from service.algorithms.seeds import draw_seed
@@ -27,6 +38,7 @@ _PHASE_AFTER = {
     ActionKind.COMPLETE: Phase.ENDED,
 }
 _ENDS = (ActionKind.STOP, ActionKind.COMPLETE)
+_OVER = frozenset(Phase) - LIVE
 
 
 class Study:
@@ -55,7 +67,8 @@ class Study:
             space: what may vary.
             algorithm: sampler and scheduler; `algorithm.accepts(...)` has been asked.
             objective: which metric, which direction, which value of a curve counts.
-            max_trials: how many trials are proposed at most, those enqueued included. Clones are not counted.
+            max_trials: how many trials are proposed at most, those enqueued included. Clones are not counted, nor are
+                trials that continue another.
             max_epochs: the epoch at which a trial is complete.
             seed: at least 0; with a trial's number, the source of every draw.
             target: the search is done once a report is this good or better; None: never.
@@ -66,6 +79,7 @@ class Study:
         self.trials = Trials()
         self.objective = objective
         self._space = space
+        self._algorithm = algorithm
         self._max_trials = max_trials
         self._max_epochs = max_epochs
         self._seed = seed
@@ -74,6 +88,8 @@ class Study:
         self._sampler = algorithm.build_sampler(space, objective, seed, max_epochs)
         self._scheduler = algorithm.build_scheduler(space, objective, seed, max_epochs)
         self._queue: deque[Mapping[str, Any]] = deque()
+        self._continuing: deque[Continued] = deque()
+        self._continued: set[int] = set()
         self._closed: str | None = None
         self._target_reached: str | None = None
         self._stalled: str | None = None
@@ -85,8 +101,8 @@ class Study:
     def next(self) -> Proposal:
         """Return what a free slot should run.
 
-        Clones come first, while the trials they copy are where they are; then promoted trials, then enqueued
-        configurations, then the sampler's.
+        Clones come first, while the trials they copy are where they are; then promoted trials, then those that continue
+        others, then enqueued configurations, then the sampler's.
         """
         proposal = self._propose()
         self.accept(proposal)
@@ -99,7 +115,8 @@ class Study:
             For a report, the verdict on the reporting trial first. Further actions concern paused trials.
 
         Raises:
-            ValueError: the event names a trial that was never proposed or has ended, or an epoch that was already seen.
+            ValueError: the event names a trial that was never proposed or has ended, or an epoch that was already seen;
+                or epochs that the scheduler has no place for; or the trial to continue lives, or was continued already.
             SpaceError: an enqueued configuration does not fit the space.
         """
         self._check(event)
@@ -122,6 +139,8 @@ class Study:
                 self._scheduler.accept_start(proposal)
                 if proposal.origin.kind is OriginKind.ENQUEUED:
                     self._queue.popleft()
+                if proposal.origin.kind is OriginKind.CONTINUED:
+                    self._continuing.popleft()
             case Resume():
                 self._scheduler.accept_resume(proposal.trial)
                 self.trials.move(proposal.trial, Phase.RUNNING)
@@ -150,6 +169,15 @@ class Study:
         """Whether it was told `Closed`."""
         return self._closed is not None
 
+    @property
+    def max_epochs(self) -> int:
+        """The epoch at which a trial is complete, as it was told last."""
+        return self._max_epochs
+
+    def was_continued(self, trial: int) -> bool:
+        """Whether another trial goes on with this one, or is about to."""
+        return trial in self._continued
+
     # Facts
 
     def _check(self, event: Event) -> None:
@@ -165,7 +193,15 @@ class Study:
                 self._in_phase(event.trial, LIVE)
             case Enqueued():
                 self._space.complete(event.config, 0, path="enqueue")
-            case Resized() | Closed():
+            case Resized():
+                refusal = self._scheduler.refuses(event.max_epochs or self._max_epochs)
+                if refusal is not None:
+                    raise ValueError(f"resized.max_epochs: got {event.max_epochs}, {refusal}")
+            case Continued():
+                self._in_phase(event.trial, _OVER)
+                if event.trial in self._continued:
+                    raise ValueError(f"trial {event.trial}: got it to be continued again, must be done once")
+            case Reopened() | Observed() | Closed():
                 pass
 
     def _in_phase(self, trial: int, phases: frozenset[Phase]) -> TrialRecord:
@@ -186,15 +222,48 @@ class Study:
                 rung = self._scheduler.record_failed(event.trial)
                 self._record_rung(event.trial, rung, math.inf)
             case Cancelled():
-                self.trials.move(event.trial, Phase.CANCELLED)
-                self._scheduler.record_cancelled(event.trial)
+                self._record_cancelled(event.trial)
+            case _:
+                self._record_wish(event)
+        return None
+
+    def _record_wish(self, event: Event) -> None:
+        """Take in what people want, now or in another search's time."""
+        match event:
             case Enqueued():
                 self._queue.append(event.config)
             case Resized():
                 self._max_trials = event.max_trials
+                self._raise_epochs(event.max_epochs or self._max_epochs)
+            case Reopened():
+                self._reopen()
+            case Continued():
+                self._continuing.append(event)
+                self._continued.add(event.trial)
+            case Observed():
+                for trial in event.trials:
+                    points = [(epoch, self.objective.loss(value)) for epoch, value in trial["points"]]
+                    self.trials.observe(trial["config"], points)
             case Closed():
                 self._closed = event.reason
-        return None
+
+    def _raise_epochs(self, max_epochs: int) -> None:
+        if max_epochs == self._max_epochs:
+            return
+        self._max_epochs = max_epochs
+        self._scheduler.raise_epochs(max_epochs)
+        # A sampler may remember what it made of the table, and that depends on the last epoch
+        self._sampler = self._algorithm.build_sampler(self._space, self.objective, self._seed, max_epochs)
+
+    def _reopen(self) -> None:
+        self._closed = self._target_reached = self._stalled = None
+        self._num_ended_since_best = 0
+        for record in self.trials.in_phase(*LIVE):
+            self._record_cancelled(record.trial)
+
+    def _record_cancelled(self, trial: int) -> None:
+        self.trials.move(trial, Phase.CANCELLED)
+        self._scheduler.record_cancelled(trial)
 
     def _record_report(self, event: Reported) -> int | None:
         loss = self.objective.loss(event.value)
@@ -236,6 +305,8 @@ class Study:
         planned = self._scheduler.clone(len(self.trials), self.trials) or self._scheduler.resume()
         if planned is not None:
             return planned
+        if self._continuing:
+            return self._continue(self._continuing[0])
         if self._may_start():
             return self._start()
         waits_for = self._scheduler.waits_for()
@@ -260,12 +331,40 @@ class Study:
         self._stalled = self._stalled or self._stalls(0)
 
     def _num_budgeted(self) -> int:
-        return len(self.trials) - self.trials.num_from(OriginKind.CLONE)
+        uncounted = self.trials.num_from(OriginKind.CLONE) + self.trials.num_from(OriginKind.CONTINUED)
+        return len(self.trials) - uncounted
 
     def _may_start(self) -> bool:
-        if self._over is not None or self._num_budgeted() >= self._max_trials:
+        if self._over is not None:
+            return False
+        if self._continuing:
+            return True
+        if self._num_budgeted() >= self._max_trials:
             return False
         return bool(self._queue) or not self._sampler.exhausted(self.trials)
+
+    def _continue(self, asked: Continued) -> Start:
+        before = self.trials[asked.trial]
+        epoch = asked.from_epoch if self._scheduler.begins_late and asked.from_epoch < self._max_epochs else 0
+        where = f"epoch {epoch}" if epoch else "its beginning"
+        data = {
+            "trial": asked.trial,
+            "root": asked.trial if before.continues is None else before.continues,
+            "epoch": epoch,
+            "reason": asked.reason,
+        }
+        return Start(
+            trial=len(self.trials),
+            config=before.config,
+            epochs=self._scheduler.start_epochs(epoch),
+            origin=Origin(
+                kind=OriginKind.CONTINUED,
+                text=f"goes on with trial {asked.trial} at {where}: {asked.reason}",
+                data=data,
+            ),
+            parent=asked.trial if epoch else None,
+            from_epoch=epoch,
+        )
 
     def _start(self) -> Start:
         trial = len(self.trials)

@@ -6,7 +6,7 @@ It only holds facts. What becomes of a trial is decided by the schedulers, what 
 import json
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -37,7 +37,9 @@ class TrialRecord:
     parent: int | None = None
     """The trial whose weights it began with."""
     from_epoch: int = 0
-    """The epoch at which it was cloned."""
+    """The epoch of its parent's checkpoint that it began with."""
+    continues: int | None = None
+    """The first trial of those that it goes on with, one after the other; None: it is a trial of its own."""
     phase: Phase = Phase.RUNNING
     """Changed by `Trials.move` only."""
     last_epoch: int = 0
@@ -65,10 +67,16 @@ class RungResult(NamedTuple):
 
 
 class Trials:
-    """All trials of a search by number, and the results at the rungs by epoch."""
+    """All trials of a search by number, and the results at the rungs by epoch.
+
+    What other searches found out has its place in the results, under negative numbers: -1, -2 and so on. Such a trial
+    is found by its number and through the results, and nowhere else: it is none of this search's.
+    """
 
     def __init__(self) -> None:
         self._records: list[TrialRecord] = []
+        self._prior: list[TrialRecord] = []
+        self._own_rungs: set[int] = set()
         self._first_with: dict[str, int] = {}
         self._origins: Counter[OriginKind] = Counter()
         self._rungs: defaultdict[int, dict[int, float]] = defaultdict(dict)
@@ -84,6 +92,8 @@ class Trials:
 
     def __getitem__(self, trial: int) -> TrialRecord:
         """Return a trial; ValueError for a number that was never proposed."""
+        if -len(self._prior) <= trial < 0:
+            return self._prior[-trial - 1]
         if not 0 <= trial < len(self._records):
             raise ValueError(f"trial: got {trial}, must be one of the {len(self)} trials proposed so far")
         return self._records[trial]
@@ -98,6 +108,7 @@ class Trials:
             parent=start.parent,
             from_epoch=start.from_epoch,
             last_epoch=start.from_epoch,
+            continues=start.origin.data["root"] if start.origin.kind is OriginKind.CONTINUED else None,
         )
         self._records.append(record)
         self._live[record.phase][start.trial] = record
@@ -122,8 +133,25 @@ class Trials:
 
     def record_rung(self, trial: int, epochs: int, loss: float) -> None:
         """Enter a result at a rung; +inf for a trial that failed on the way to it."""
+        self._enter(trial, epochs, loss)
+        self._own_rungs.add(epochs)
+
+    def observe(self, config: Mapping[str, Any], points: Sequence[tuple[int, float]]) -> None:
+        """Enter what another search's trial came to, as pairs of epoch and loss."""
+        record = TrialRecord(trial=-len(self._prior) - 1, config=config, phase=Phase.ENDED)
+        self._prior.append(record)
+        for epochs, loss in points:
+            record.report(epochs, loss)
+            self._enter(record.trial, epochs, loss)
+
+    def _enter(self, trial: int, epochs: int, loss: float) -> None:
         self._rungs[epochs][trial] = loss
         self.rung_results.append(RungResult(trial, epochs, loss))
+
+    @property
+    def num_own_rungs(self) -> int:
+        """At how many epochs trials of this search have results."""
+        return len(self._own_rungs)
 
     def rungs(self) -> Mapping[int, Mapping[int, float]]:
         """Return the losses at the rungs: epochs -> trial -> loss, in the order they came in."""

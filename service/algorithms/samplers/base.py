@@ -5,6 +5,7 @@ result before any verdict on it; so nothing can be lost on the way to a sampler,
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -54,6 +55,12 @@ class Sampler(ABC):
         """Return whether there is nothing left to propose."""
         del trials
         return False
+
+    @staticmethod
+    def warm(read: Iterable[int]) -> tuple[str, dict[str, Any]]:
+        """Return how many of the trials that a model reads are other searches', in words and as data."""
+        num = sum(trial < 0 for trial in read)
+        return (f", {num} of them warm start", {"warm_start_points": num}) if num else ("", {})
 
     def draw_random(self, seed: int, why: str, **data: Any) -> tuple[dict[str, Any], Origin]:
         """Return a configuration from the space's own distribution."""

@@ -92,24 +92,30 @@ class GpSampler(Sampler):
         vectors = self._candidates.draw(rng, [self._vectors.of(trials[trial]) for trial in self._centres(read)])
         mean, deviation = model.mean_and_deviation(self._inputs(vectors, self._max_epochs))
         improvement = expected_improvement(best, mean, deviation)
-        return self._best_new(vectors, improvement, len(read), seed, trials)
+        return self._best_new(vectors, improvement, read, seed, trials)
 
     def _share_at_random(self, trials: Trials) -> float:
         if self._random_fraction is not None:
             return self._random_fraction
-        return RANDOM_FRACTIONS[len(trials.rungs()) > 1]
+        return RANDOM_FRACTIONS[trials.num_own_rungs > 1]
 
     def _best_new(
-        self, vectors: Array, improvement: Array, points: int, seed: int, trials: Trials
+        self, vectors: Array, improvement: Array, read: Sequence[RungResult], seed: int, trials: Trials
     ) -> tuple[dict[str, Any], Origin]:
+        warm, more = self.warm(result.trial for result in read)
         for number in np.argsort(-improvement, kind="stable"):
             try:
                 config = self.space.from_vector(vectors[number])
             except SpaceError:
                 continue  # a forbidden combination
             if trials.first_with(config) is None:
-                text = f"the greatest expected improvement by a model of {points} results at rungs"
-                data = {"model_based_pick": True, "points": points, "improvement": float(improvement[number])}
+                text = f"the greatest expected improvement by a model of {len(read)} results at rungs{warm}"
+                data = {
+                    "model_based_pick": True,
+                    "points": len(read),
+                    "improvement": float(improvement[number]),
+                    **more,
+                }
                 return config, Origin(kind=OriginKind.MODEL, text=text, data=data)
         return self.draw_random(seed, "drawn at random: the model proposes nothing new", model_based_pick=False)
 

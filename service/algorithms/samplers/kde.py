@@ -96,8 +96,9 @@ class KdeSampler(Sampler):
             return self.draw_random(seed, text, model_based_pick=False)
         losses = rungs[budget]
         vector, ratio = self._most_promising(self._fitted(budget, losses, trials), rng)
-        text = f"drawn from the model of {len(losses)} results at epoch {budget}: {ratio:.3g} times likelier good"
-        data = {"model_based_pick": True, "budget": budget, "points": len(losses), "ratio": ratio}
+        warm, more = self.warm(losses)
+        text = f"drawn from the model of {len(losses)} results at epoch {budget}{warm}: {ratio:.3g} times likelier good"
+        data = {"model_based_pick": True, "budget": budget, "points": len(losses), "ratio": ratio, **more}
         return self.space.from_vector(vector), Origin(kind=OriginKind.MODEL, text=text, data=data)
 
     def _most_promising(self, model: _Model, rng: np.random.Generator) -> tuple[Floats, float]:

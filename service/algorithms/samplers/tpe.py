@@ -69,8 +69,9 @@ class TpeSampler(Sampler):
         losses = self._counting(budget, rungs[budget], trials)
         good, others = self._split(losses, trials)
         vector, ratio = self._most_promising(good, others, np.random.default_rng(seed))
-        data = {"model_based_pick": True, "budget": budget, "points": len(losses), "ratio": ratio}
-        text = f"drawn from the model of {len(losses)} results at epoch {budget}: {ratio:.3g} times likelier good"
+        warm, more = self.warm(losses)
+        data = {"model_based_pick": True, "budget": budget, "points": len(losses), "ratio": ratio, **more}
+        text = f"drawn from the model of {len(losses)} results at epoch {budget}{warm}: {ratio:.3g} times likelier good"
         return self.space.from_vector(vector), Origin(kind=OriginKind.MODEL, text=text, data=data)
 
     def _counting(self, budget: int, losses: Mapping[int, float], trials: Trials) -> dict[int, float]:

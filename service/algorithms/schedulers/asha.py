@@ -13,22 +13,25 @@ from service.algorithms.objective import Objective
 from service.algorithms.proposals import Start
 from service.algorithms.schedulers.base import Scheduler
 from service.algorithms.schedulers.ladder import Ladder
-from service.algorithms.schedulers.levels import num_kept, rung_levels
+from service.algorithms.schedulers.levels import more_levels, num_kept, rung_levels
 
 
 class Asha(Scheduler):
     """One bracket; a result that ties with the cutoff passes."""
 
+    begins_late = True
+
     def __init__(self, max_epochs: int, objective: Objective, *, min_epochs: int, reduction_factor: int) -> None:
         super().__init__(rung_levels(min_epochs, max_epochs, reduction_factor), objective)
+        self._min_epochs = min_epochs
         self._reduction_factor = reduction_factor
         self._ladder = Ladder(self.levels)
         self._losses: list[list[float]] = [[] for _ in self.levels]
         self._latest: dict[int, float] = {}
 
     def accept_start(self, start: Start) -> None:
-        """Enter a trial below the first rung."""
-        self._ladder.start(start.trial)
+        """Enter a trial below the first rung that lies before it."""
+        self._ladder.start(start.trial, start.from_epoch)
 
     def crossed(self, trial: int, epoch: int) -> int | None:
         """Return the highest rung at or below this epoch, if the trial has not been there."""
@@ -46,8 +49,19 @@ class Asha(Scheduler):
         insort(self._losses[rung], float("inf"))
         return rung
 
-    def start_epochs(self) -> int:
+    def raise_epochs(self, max_epochs: int) -> None:
+        """Put more rungs on top."""
+        self.levels, _ = more_levels(self.levels, self._min_epochs, max_epochs, self._reduction_factor)
+        self._ladder.extend(self.levels)
+        self._losses += [[] for _ in self.levels[len(self._losses) :]]
+
+    def refuses(self, max_epochs: int) -> str | None:
+        """Take a last epoch that leaves all rungs where they are."""
+        return more_levels(self.levels, self._min_epochs, max_epochs, self._reduction_factor)[1]
+
+    def start_epochs(self, from_epoch: int = 0) -> int:
         """Return the last epoch: a trial runs through until it is stopped."""
+        del from_epoch
         return self.levels[-1]
 
     def verdict(self, trial: int, epoch: int, rung: int | None) -> Action:

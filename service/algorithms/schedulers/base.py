@@ -17,6 +17,9 @@ from service.algorithms.trials import Trials
 class Scheduler(ABC):
     """Decides at rungs, of which `levels` gives the epochs, ascending; the last level is the last epoch of a trial."""
 
+    begins_late = False
+    """Whether it has a place for a trial that begins at another's epoch: beyond the first rung, out of step."""
+
     def __init__(self, levels: tuple[int, ...], objective: Objective) -> None:
         self.levels = levels
         self.objective = objective
@@ -51,15 +54,29 @@ class Scheduler(ABC):
         """Forget a trial that nobody shall wait for."""
         del trial
 
+    def raise_epochs(self, max_epochs: int) -> None:
+        """Take in that trials train to this epoch from now on, which `refuses` had nothing against."""
+        raise NotImplementedError(f"{type(self).__name__} refuses all but {self.levels[-1]} epochs, not {max_epochs}")
+
     def apply(self, action: Action) -> None:
         """Take in a verdict that stands, on any trial."""
         del action
 
     # Decisions
 
+    def refuses(self, max_epochs: int) -> str | None:
+        """Return why trials cannot train to this epoch from now on, what there must be and the way out; None: they can.
+
+        Rungs that results were compared at must stay where they are. So must brackets and meetings, whose epochs and
+        sizes follow from the last epoch: here nobody can train on.
+        """
+        if max_epochs == self.levels[-1]:
+            return None
+        return f"must be {self.levels[-1]}, from which all rungs of {type(self).__name__} follow; branch the search"
+
     @abstractmethod
-    def start_epochs(self) -> int:
-        """Return the epoch to which the next new trial trains at most."""
+    def start_epochs(self, from_epoch: int = 0) -> int:
+        """Return the epoch to which the next new trial trains at most, if it begins at `from_epoch`."""
 
     @abstractmethod
     def verdict(self, trial: int, epoch: int, rung: int | None) -> Action:

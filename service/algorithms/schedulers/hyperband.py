@@ -89,8 +89,9 @@ class HyperBand(Scheduler):
 
     # Decisions
 
-    def start_epochs(self) -> int:
+    def start_epochs(self, from_epoch: int = 0) -> int:
         """Return the epochs of the first rung of the bracket that the next trial joins."""
+        del from_epoch
         bracket = self._newest if self._newest is not None and self._newest.open else self._next_bracket()
         return self.levels[bracket.rung]
 

@@ -10,9 +10,13 @@ class Ladder:
         self._levels = levels
         self._rung_of: dict[int, int] = {}
 
-    def start(self, trial: int) -> None:
-        """Enter a trial below the first rung."""
-        self._rung_of[trial] = -1
+    def start(self, trial: int, from_epoch: int = 0) -> None:
+        """Enter a trial below the first rung that it can answer: those up to where it begins are behind it."""
+        self._rung_of[trial] = bisect_right(self._levels, from_epoch) - 1
+
+    def extend(self, levels: tuple[int, ...]) -> None:
+        """Put more rungs on top; those that there were stay where they are."""
+        self._levels = levels
 
     def crossed(self, trial: int, epoch: int) -> int | None:
         """Return the highest rung at or below this epoch, if the trial has not been there.

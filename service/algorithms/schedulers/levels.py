@@ -22,6 +22,25 @@ def rung_levels(min_epochs: int, max_epochs: int, reduction_factor: int) -> tupl
     return tuple(_divide_rounded(max_epochs, reduction_factor**k) for k in range(steps, -1, -1))
 
 
+def fewer(levels: tuple[int, ...]) -> str:
+    """Return why epochs cannot be taken back."""
+    return f"must be >= {levels[-1]}, to which trials have trained already; branch the search"
+
+
+def more_levels(
+    levels: tuple[int, ...], min_epochs: int, max_epochs: int, reduction_factor: int
+) -> tuple[tuple[int, ...], str | None]:
+    """Return the rungs up to a later last epoch, and why they cannot be had: rungs that there were must not move."""
+    found = rung_levels(min_epochs, max_epochs, reduction_factor)
+    if max_epochs < levels[-1]:
+        return found, fewer(levels)
+    if found[: len(levels)] == levels:
+        return found, None
+    top = levels[-1]
+    steps = f"{top * reduction_factor} or {top * reduction_factor**2}"
+    return found, f"must be {top} times a power of reduction_factor, e.g. {steps}, or rungs would move; or branch"
+
+
 def bracket_sizes(num_levels: int, reduction_factor: int) -> tuple[int, ...]:
     """Return how many trials each bracket starts, the most aggressive bracket first.
 

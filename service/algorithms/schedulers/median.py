@@ -8,13 +8,14 @@ epoch t, whether they still train or not. It needs no model of curves; trials of
 import math
 from bisect import bisect_left, insort
 from collections import defaultdict
+from copy import copy
 
 from service.algorithms.actions import Action, ActionKind
 from service.algorithms.objective import Objective
 from service.algorithms.proposals import Start
 from service.algorithms.schedulers.base import Scheduler
 from service.algorithms.schedulers.ladder import Ladder
-from service.algorithms.schedulers.levels import rung_levels
+from service.algorithms.schedulers.levels import fewer, rung_levels
 
 _SPACING = 3
 """Samplers get a trial's results at epochs that lie this factor apart; the rule itself compares at every epoch."""
@@ -30,6 +31,10 @@ class _Course:
         self._sum = 0.0
         self._num = 0
 
+    def copy(self) -> "_Course":
+        """Return a course that goes on like this one."""
+        return copy(self)
+
     def report(self, loss: float) -> None:
         self.best, self.last = min(self.best, loss), loss
         self._sum += loss
@@ -43,6 +48,8 @@ class MedianStopping(Scheduler):
     A result that is not finite ends its trial there without any comparison, and ranks its course last from then on.
     """
 
+    begins_late = True
+
     def __init__(self, max_epochs: int, objective: Objective, *, grace_epochs: int | None, min_trials: int) -> None:
         self._grace_epochs = grace_epochs or max(1, max_epochs // 10)
         super().__init__(rung_levels(self._grace_epochs, max_epochs, _SPACING), objective)
@@ -54,9 +61,9 @@ class MedianStopping(Scheduler):
     # Facts
 
     def accept_start(self, start: Start) -> None:
-        """Begin a course."""
-        self._ladder.start(start.trial)
-        self._courses[start.trial] = _Course()
+        """Begin a course, or go on with that of the trial that this one continues."""
+        self._ladder.start(start.trial, start.from_epoch)
+        self._courses[start.trial] = _Course() if start.parent is None else self._courses[start.parent].copy()
 
     def record_report(self, trial: int, epoch: int, loss: float) -> None:
         """Enter the mean of the trial's values so far at this epoch."""
@@ -79,8 +86,18 @@ class MedianStopping(Scheduler):
 
     # Decisions
 
-    def start_epochs(self) -> int:
+    def raise_epochs(self, max_epochs: int) -> None:
+        """Put one more epoch on top at which samplers learn."""
+        self.levels = (*self.levels, max_epochs)
+        self._ladder.extend(self.levels)
+
+    def refuses(self, max_epochs: int) -> str | None:
+        """Take any later epoch: the rule compares at every epoch, and knows no last one."""
+        return None if max_epochs >= self.levels[-1] else fewer(self.levels)
+
+    def start_epochs(self, from_epoch: int = 0) -> int:
         """Return the last epoch: a trial runs through until it is stopped."""
+        del from_epoch
         return self.levels[-1]
 
     def verdict(self, trial: int, epoch: int, rung: int | None) -> Action:

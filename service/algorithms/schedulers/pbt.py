@@ -110,8 +110,9 @@ class Pbt(Scheduler):
 
     # Decisions
 
-    def start_epochs(self) -> int:
+    def start_epochs(self, from_epoch: int = 0) -> int:
         """Return the epochs to the first meeting."""
+        del from_epoch
         return self.levels[0]
 
     def verdict(self, trial: int, epoch: int, rung: int | None) -> Action:

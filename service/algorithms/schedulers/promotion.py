@@ -9,14 +9,14 @@ on, at least one, so that the best trial is trained to the end, and the others, 
 """
 
 import math
-from bisect import bisect_left, insort
+from bisect import bisect_left, bisect_right, insort
 
 from service.algorithms.actions import Action, ActionKind
 from service.algorithms.objective import Objective
 from service.algorithms.proposals import Resume, Start
 from service.algorithms.schedulers.base import Scheduler
 from service.algorithms.schedulers.ladder import Ladder
-from service.algorithms.schedulers.levels import num_kept, rung_levels
+from service.algorithms.schedulers.levels import more_levels, num_kept, rung_levels
 
 Result = tuple[float, int]
 """A loss and its trial: equal losses rank in the order of their trials."""
@@ -38,8 +38,11 @@ class _Rung:
 class AshaPromotion(Scheduler):
     """One bracket. A result that is not finite ranks last, is never promoted, and ends its trial."""
 
+    begins_late = True
+
     def __init__(self, max_epochs: int, objective: Objective, *, min_epochs: int, reduction_factor: int) -> None:
         super().__init__(rung_levels(min_epochs, max_epochs, reduction_factor), objective)
+        self._min_epochs = min_epochs
         self._reduction_factor = reduction_factor
         self._ladder = Ladder(self.levels)
         self._rungs = [_Rung() for _ in self.levels]
@@ -50,9 +53,9 @@ class AshaPromotion(Scheduler):
     # Facts
 
     def accept_start(self, start: Start) -> None:
-        """Send a new trial to the first rung."""
-        self._ladder.start(start.trial)
-        self._send(start.trial, 0)
+        """Send a new trial to the first rung that lies before it."""
+        self._ladder.start(start.trial, start.from_epoch)
+        self._send(start.trial, self._ladder.rung_of(start.trial) + 1)
 
     def accept_resume(self, trial: int) -> None:
         """Send a trial that goes on to its next rung."""
@@ -99,9 +102,19 @@ class AshaPromotion(Scheduler):
 
     # Decisions
 
-    def start_epochs(self) -> int:
-        """Return the epochs of the first rung."""
-        return self.levels[0]
+    def raise_epochs(self, max_epochs: int) -> None:
+        """Put more rungs on top."""
+        self.levels, _ = more_levels(self.levels, self._min_epochs, max_epochs, self._reduction_factor)
+        self._ladder.extend(self.levels)
+        self._rungs += [_Rung() for _ in self.levels[len(self._rungs) :]]
+
+    def refuses(self, max_epochs: int) -> str | None:
+        """Take a last epoch that leaves all rungs where they are."""
+        return more_levels(self.levels, self._min_epochs, max_epochs, self._reduction_factor)[1]
+
+    def start_epochs(self, from_epoch: int = 0) -> int:
+        """Return the epochs of the first rung that lies before the trial."""
+        return self.levels[bisect_right(self.levels, from_epoch)]
 
     def verdict(self, trial: int, epoch: int, rung: int | None) -> Action:
         """Pause the trial at its rung; stop it there if its result is not finite."""

@@ -4,10 +4,13 @@ from service.algorithms.actions import Action, ActionKind
 from service.algorithms.objective import Objective
 from service.algorithms.proposals import Start
 from service.algorithms.schedulers.base import Scheduler
+from service.algorithms.schedulers.levels import fewer
 
 
 class Unscheduled(Scheduler):
     """One rung, at the last epoch, where nothing is decided; samplers learn from it."""
+
+    begins_late = True
 
     def __init__(self, max_epochs: int, objective: Objective) -> None:
         super().__init__((max_epochs,), objective)
@@ -28,8 +31,17 @@ class Unscheduled(Scheduler):
         del trial
         return 0
 
-    def start_epochs(self) -> int:
+    def raise_epochs(self, max_epochs: int) -> None:
+        """Move the only rung up."""
+        self.levels = (max_epochs,)
+
+    def refuses(self, max_epochs: int) -> str | None:
+        """Take any later epoch."""
+        return None if max_epochs >= self.levels[0] else fewer(self.levels)
+
+    def start_epochs(self, from_epoch: int = 0) -> int:
         """Return the last epoch."""
+        del from_epoch
         return self.levels[0]
 
     def verdict(self, trial: int, epoch: int, rung: int | None) -> Action:

@@ -97,13 +97,21 @@ class Simulation:
     _running: dict[int, tuple[int, int]] = field(default_factory=dict)
     _paused: dict[int, int] = field(default_factory=dict)
 
-    def run(self) -> "Simulation":
+    def run(self, steps: int | None = None) -> "Simulation":
+        """Run to the end, or for so many steps."""
         rng = random.Random(self.seed)
-        while self._fill() or self._running:
+        num = 0
+        while num != steps and (self._fill() or self._running):
+            num += 1
             self._disturb(rng)
             if self._running:
                 self._step(rng, rng.choice(sorted(self._running)))
         return self
+
+    def end(self) -> None:
+        """Let go of whatever lives, as a search that ends at once does."""
+        self._running.clear()
+        self._paused.clear()
 
     def tell(self, event: Event) -> None:
         actions = self.study.tell(event)
