@@ -1,4 +1,4 @@
-"""Commands that only read: `ls show trials best audit trainables`. What follows a search over time is in `watching`."""
+"""Commands that only read: `ls show trials best audit`. What follows a search over time is in `watching`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from service.states import SearchState, TrialState
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
-    for command in (ls, trials, best, audit, trainables):
+    for command in (ls, trials, best, audit):
         app.command()(command)
     app.command(name="show")(show_search)
 
@@ -96,22 +96,6 @@ def audit(search_id: SearchId, output: Output = Format.TABLE) -> None:
     show(found.model_dump(mode="json"), output, lambda: _audit_text(found), lambda: [_audit_row(found)])
     if found.difference is not None:
         raise typer.Exit(1)
-
-
-def trainables(output: Output = Format.TABLE) -> None:
-    """List what can be trained."""
-    with connect() as client:
-        views = client.trainables()
-    rows = [
-        {
-            "name": view.name,
-            "metric": view.objective.get("metric"),
-            "parameters": " ".join(view.space),
-            "doc": view.doc.strip().partition("\n")[0],
-        }
-        for view in views
-    ]
-    show([view.model_dump(mode="json") for view in views], output, lambda: table_of(rows), lambda: rows)
 
 
 def _fetch(search: Search, directory: Path) -> None:

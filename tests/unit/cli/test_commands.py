@@ -169,11 +169,10 @@ def test_best_before_the_first_value_exits_1(rung: Rung, service: FakeService) -
     assert rung("best", ID).code == 1
 
 
-def test_show_stop_cancel_and_trainables_answer(rung: Rung, service: FakeService) -> None:
+def test_show_stop_and_cancel_answer(rung: Rung, service: FakeService) -> None:
     assert "digits-asha" in rung("show", ID).out
     assert "running ones finish" in rung("stop", ID).err
     assert "checkpoint is kept" in rung("cancel", ID).err
-    assert "A perceptron on digits." in rung("trainables").out
     assert rung("show", "nothing").code == 1
 
 
