@@ -12,6 +12,7 @@ RungError
 ├── Conflict              409  legal request, wrong moment
 │   ├── IllegalTransition 409  the state diagram has no such edge
 │   └── AlreadyReported   409  this epoch was reported before
+├── PreconditionFailed    412  If-Match names another version than the present one
 ├── TooManyStreams        503  the cap on open event streams is reached
 ├── LedgerUnavailable     503  the database does not answer
 ├── ClusterUnavailable    503  Ray does not answer
@@ -148,6 +149,13 @@ class AlreadyReported(Conflict):
     """The ledger has this epoch already; a report counts once."""
 
     title = "The epoch was reported before"
+
+
+class PreconditionFailed(RungError):
+    """Somebody changed it since the client read it."""
+
+    status = 412
+    title = "It was changed meanwhile"
 
 
 class TooManyStreams(RungError):

@@ -22,11 +22,14 @@ class Search:
 
     Attributes:
         id: 12 lower-case letters and digits, made by the ledger.
-        spec: the resolved spec: every default filled in, as `service.schemas.SearchSpec` dumps it.
+        spec: the resolved spec as it was submitted: every default filled in, as `service.schemas.SearchSpec` dumps it.
         trainable_path: `module:Class`, resolved when the search was submitted.
         state_reason: why it is in its state; for a queued search what it waits for.
         allowance: slots the coordinator grants it at present.
         last_seq: sequence of its newest event.
+        changes: what people changed since, laid over the spec (`service.schemas.spec_of` does so).
+        version: 1, and one more with every change.
+        on_hold: a person wants it paused.
     """
 
     id: str
@@ -42,6 +45,9 @@ class Search:
     created_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
+    changes: Json
+    version: int
+    on_hold: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

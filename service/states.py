@@ -1,10 +1,10 @@
 """The states of a search and of a trial, and the only edges between them. Nothing here writes a state: the ledger does.
 
 Search:  queued ─a→ running ─b→ completed | failed | cancelled
-            │          │ ↑
-            │          c d           a  the coordinator admits it and starts its runner
-            │          ↓ │           b  the runner ends it (budget used, its own failure rule, or a person's cancel)
-            └─e→    paused ─b→ ...   c, d  a person pauses and resumes it;  e  a person cancels it before it ran
+            │ ↑        │             a  the coordinator admits it and starts its runner
+            c d        c             b  the runner ends it (budget used, its own failure rule, or a person's cancel)
+            ↓ │        ↓             c  a person pauses it: at once, or when its last gang is given back
+            paused ←───┘ ─e→ ...     d  a person resumes it;  e  a person cancels it while nothing of it runs
 
 Trial:   pending ─f→ running ─g→ completed | stopped | failed | cancelled
             ↑          │ ↑ │
@@ -25,11 +25,11 @@ class SearchState(StrEnum):
     """Where a search stands."""
 
     QUEUED = "queued"
-    """Accepted and durable; no runner yet."""
+    """Accepted and durable, or resumed; no runner yet."""
     RUNNING = "running"
     """A runner holds its lease, or is about to take it over."""
     PAUSED = "paused"
-    """A person paused it: trials are checkpointed and hold no slot."""
+    """A person paused it: trials are checkpointed and hold no slot; it has no runner."""
     COMPLETED = "completed"
     """Its budget is used up, its target reached, or it was stopped and its last trials have finished."""
     FAILED = "failed"
@@ -68,13 +68,11 @@ class TrialState(StrEnum):
 
 
 SEARCH_EDGES: Mapping[SearchState, frozenset[SearchState]] = {
-    SearchState.QUEUED: frozenset({SearchState.RUNNING, SearchState.FAILED, SearchState.CANCELLED}),
+    SearchState.QUEUED: frozenset({SearchState.RUNNING, SearchState.PAUSED, SearchState.FAILED, SearchState.CANCELLED}),
     SearchState.RUNNING: frozenset(
         {SearchState.PAUSED, SearchState.COMPLETED, SearchState.FAILED, SearchState.CANCELLED}
     ),
-    SearchState.PAUSED: frozenset(
-        {SearchState.RUNNING, SearchState.COMPLETED, SearchState.FAILED, SearchState.CANCELLED}
-    ),
+    SearchState.PAUSED: frozenset({SearchState.QUEUED, SearchState.CANCELLED}),
     SearchState.COMPLETED: frozenset(),
     SearchState.FAILED: frozenset(),
     SearchState.CANCELLED: frozenset(),

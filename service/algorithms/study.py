@@ -90,6 +90,8 @@ class Study:
         self._queue: deque[Mapping[str, Any]] = deque()
         self._continuing: deque[Continued] = deque()
         self._continued: set[int] = set()
+        self.num_enqueued = 0
+        """Configurations that it was told of, whether proposed yet or not."""
         self._closed: str | None = None
         self._target_reached: str | None = None
         self._stalled: str | None = None
@@ -104,9 +106,25 @@ class Study:
         Clones come first, while the trials they copy are where they are; then promoted trials, then those that continue
         others, then enqueued configurations, then the sampler's.
         """
-        proposal = self._propose()
+        proposal = self.propose()
         self.accept(proposal)
         return proposal
+
+    def propose(self) -> Proposal:
+        """Return what `next` would, without taking it in: asked again, it is the same until something is told."""
+        if self._over is not None:
+            return Done(reason=self._over)
+        planned = self._scheduler.clone(len(self.trials), self.trials) or self._scheduler.resume()
+        if planned is not None:
+            return planned
+        if self._continuing:
+            return self._continue(self._continuing[0])
+        if self._may_start():
+            return self._start()
+        waits_for = self._scheduler.waits_for()
+        if waits_for is not None:
+            return Wait(reason=waits_for)
+        return Done(reason=f"its {self._num_budgeted()} trials are used up")
 
     def tell(self, event: Event) -> list[Action]:
         """Take in an event and return what follows from it.
@@ -163,6 +181,11 @@ class Study:
         loss, epoch, trial = min(results, key=lambda result: (result[0], result[2]), default=(math.inf, 0, 0))
         value = self.objective.value(loss)
         return None if value is None else (trial, epoch, value)
+
+    @property
+    def max_trials(self) -> int:
+        """How many trials it proposes at most, as it was told last."""
+        return self._max_trials
 
     @property
     def closed(self) -> bool:
@@ -232,6 +255,7 @@ class Study:
         match event:
             case Enqueued():
                 self._queue.append(event.config)
+                self.num_enqueued += 1
             case Resized():
                 self._max_trials = event.max_trials
                 self._raise_epochs(event.max_epochs or self._max_epochs)
@@ -298,21 +322,6 @@ class Study:
         self._count_ends(_num_ends(actions))
 
     # Decisions
-
-    def _propose(self) -> Proposal:
-        if self._over is not None:
-            return Done(reason=self._over)
-        planned = self._scheduler.clone(len(self.trials), self.trials) or self._scheduler.resume()
-        if planned is not None:
-            return planned
-        if self._continuing:
-            return self._continue(self._continuing[0])
-        if self._may_start():
-            return self._start()
-        waits_for = self._scheduler.waits_for()
-        if waits_for is not None:
-            return Wait(reason=waits_for)
-        return Done(reason=f"its {self._num_budgeted()} trials are used up")
 
     @property
     def _over(self) -> str | None:

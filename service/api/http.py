@@ -12,8 +12,8 @@ from service import __version__
 from service.api import problems
 from service.api.context import Context
 from service.api.guard import Guard
-from service.api.routes import best, catalog, events, health, searches, trials
-from service.schemas import SearchSpec
+from service.api.routes import best, catalog, control, events, health, searches, trials
+from service.schemas import SearchSpec, change_schema
 from service.settings import Settings
 
 
@@ -24,6 +24,7 @@ class _Rung(FastAPI):
     def openapi(self) -> dict[str, Any]:
         described = super().openapi()
         spec = SearchSpec.model_json_schema(ref_template="#/components/schemas/{model}")
+        described["components"]["schemas"]["SearchChange"] = change_schema(spec)
         described["components"]["schemas"] |= {**spec.pop("$defs"), "SearchSpec": spec}
         return described
 
@@ -39,7 +40,7 @@ def build_http(context: Context) -> FastAPI:
     )
     app.state.context = context
     problems.install(app)
-    for module in (searches, trials, best, events, catalog, health):
+    for module in (searches, control, trials, best, events, catalog, health):
         app.include_router(module.router)
     return app
 

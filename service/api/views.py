@@ -20,14 +20,15 @@ from service.schemas import (
     SearchSpec,
     SearchView,
     TrialView,
+    spec_of,
 )
-from service.states import TrialState
+from service.states import Intent, TrialState
 from service.store import Ledger
 
 
 def search_view(ledger: Ledger, search: Search) -> SearchView:
     """One search with its progress; a handful of queries."""
-    spec = SearchSpec.model_validate(search.spec)
+    spec = spec_of(search)
     counts = {state: count for state, count in ledger.counts(search.id).items() if count}
     link = f"/v1/searches/{search.id}"
     return SearchView(
@@ -37,8 +38,9 @@ def search_view(ledger: Ledger, search: Search) -> SearchView:
         algorithm=_algorithm_name(spec),
         state=search.state,
         reason=search.state_reason,
-        intent=search.intent,
-        spec=dict(search.spec),
+        intent="pause" if search.on_hold and search.intent is Intent.RUN else search.intent,
+        version=search.version,
+        spec=spec.model_dump(mode="json"),
         trials=counts,
         trials_total=spec.budget.trials,
         slots=search.allowance,
@@ -56,6 +58,11 @@ def search_view(ledger: Ledger, search: Search) -> SearchView:
             "checkpoint": f"{link}/best/checkpoint",
         },
     )
+
+
+def etag(version: int) -> str:
+    """The header that names a version of what can be changed in a search; how far it has come is not part of it."""
+    return f'"{version}"'
 
 
 def forecast_view(forecast: Forecast) -> ForecastView:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 from urllib.parse import quote
 
 import httpx2
@@ -13,7 +13,7 @@ import httpx2
 from service.client.http import Http
 from service.client.search import Search
 from service.client.specs import Spec, read_spec
-from service.schemas import AlgorithmView, Health, SearchPage, SearchView, TrainableView, ValidationView
+from service.schemas import AlgorithmView, BulkView, Health, SearchPage, SearchView, TrainableView, ValidationView
 from service.settings import Settings
 
 
@@ -90,6 +90,33 @@ class Client:
             cursor = page.next_cursor
             if cursor is None:
                 return
+
+    def ask_all(
+        self,
+        verb: Literal["stop", "cancel", "pause", "resume"],
+        *,
+        state: str | None = None,
+        tag: str | None = None,
+        name: str | None = None,
+        all: bool = False,
+        dry_run: bool = False,
+    ) -> BulkView:
+        """Asks something of every search that fits all filters given; ended ones never are meant.
+
+        Args:
+            verb: what is asked.
+            state: only those in this state.
+            tag: only those with this `key`, or `key=value`.
+            name: only those of this name.
+            all: every search, instead of a filter.
+            dry_run: only count them.
+
+        Raises:
+            ApiError: 422 without any filter.
+        """
+        given = {"state": state, "tag": tag, "name": name}
+        body = {key: value for key, value in given.items() if value is not None} | {"all": all, "dry_run": dry_run}
+        return BulkView.model_validate(self._http.post(f"/v1/searches:{verb}", body))
 
     def trainables(self) -> list[TrainableView]:
         """What can be trained."""

@@ -1,7 +1,8 @@
 """HTTP with patience: requests, downloads and event streams that outlive a restarting service. No searches here.
 
-Whatever is sent may be sent twice: reads by nature, stop and cancel because they only ask for a state, and a submission
-because it carries an Idempotency-Key. So every request is repeated while the connection fails or the service says 503.
+Whatever is sent may be sent twice: reads by nature, stop, pause and changes because they only ask for a state, and what
+adds something because it carries an Idempotency-Key. So every request is repeated while the connection fails or the
+service says 503.
 """
 
 from __future__ import annotations
@@ -113,6 +114,10 @@ class Http:
     def post(self, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Any:
         """Sends JSON and returns the JSON of the answer; raises as `get`."""
         return self._json("POST", path, json=body, headers=dict(headers or {}))
+
+    def patch(self, path: str, body: Any, headers: Mapping[str, str] | None = None) -> Any:
+        """Sends a JSON merge patch and returns the JSON of the answer; raises as `get`."""
+        return self._json("PATCH", path, json=body, headers=dict(headers or {}))
 
     def download(self, path: str, file: Path) -> None:
         """Writes the body of an answer to `file`, anew after a broken connection; raises as `get`."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+import uuid
+from collections.abc import Iterator, Mapping
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 
 from service.client.download import download_checkpoint
@@ -142,6 +143,44 @@ class Search:
     def cancel(self) -> Self:
         """Asks that everything ends now."""
         return self._ask("cancel")
+
+    def pause(self) -> Self:
+        """Asks that its trials give back their gangs, each at its next report, and wait with their checkpoints."""
+        return self._ask("pause")
+
+    def resume(self) -> Self:
+        """Takes a pause back."""
+        return self._ask("resume")
+
+    def change(self, *, if_version: int | None = None, **changes: Any) -> Self:
+        """Changes its spec while it runs, e.g. `change(parallelism=8, budget={"trials": 200})`.
+
+        Args:
+            if_version: only if `view.version` is still this; a change whose answer was lost may then be refused
+                although it was made.
+            **changes: parallelism, priority, weight, deadline, tags, budget; None takes the default.
+
+        Raises:
+            ApiError: 412 if it was changed meanwhile, 422 for what cannot be changed, 409 if it has ended.
+        """
+        headers = {} if if_version is None else {"If-Match": f'"{if_version}"'}
+        self.view = SearchView.model_validate(self._http.patch(self._path, changes, headers))
+        return self
+
+    def enqueue(self, config: Mapping[str, Any], *, idempotency_key: str | None = None) -> Self:
+        """Adds a configuration, to be tried next; parameters left out are sampled.
+
+        Args:
+            config: values by name of their parameters.
+            idempotency_key: the same key and configuration are added once; default: a new one.
+
+        Raises:
+            ApiError: 422 where it does not fit the space, 409 where no trial may begin any more.
+        """
+        headers = {"Idempotency-Key": idempotency_key or str(uuid.uuid4())}
+        answer = self._http.post(f"{self._path}/enqueue", dict(config), headers)
+        self.view = SearchView.model_validate(answer)
+        return self
 
     @property
     def _path(self) -> str:

@@ -15,7 +15,7 @@ from service.coordinator.allowance import Claim, Node, allot, capacity
 from service.coordinator.cluster import Cluster
 from service.errors import LedgerUnavailable
 from service.models import Lease, Search
-from service.schemas import SearchSpec
+from service.schemas import spec_of
 from service.states import Intent, SearchState
 from service.store import Ledger, Writer
 from trainables.failpoints import failpoint
@@ -75,7 +75,7 @@ class Tick:
             failpoint("admit.before_commit", LedgerUnavailable)
 
     def _admit(self, writer: Writer, search: Search, slots: dict[str, int], nodes: list[Node], claim: Claim) -> None:
-        if search.intent is Intent.STOP:
+        if search.intent is Intent.STOP and search.started_at is None:
             writer.move_search(search.id, SearchState.CANCELLED, "stopped by a person before it ran")
             return
         if slots[search.id]:
@@ -89,17 +89,18 @@ class Tick:
             writer.wait_reason(search.id, f"waits for {gang}; {others} other searches hold all slots")
 
     def _claim(self, search: Search) -> Claim:
-        spec = SearchSpec.model_validate(search.spec)
+        spec = spec_of(search)
         counts = self._ledger.counts(search.id)
         begun = sum(counts.values())
         unfinished = sum(count for state, count in counts.items() if not state.is_terminal)
         still_to_come = (spec.budget.trials or 0) - begun if search.intent is Intent.RUN else 0
+        usable = 0 if search.on_hold else min(spec.parallelism, unfinished + still_to_come)
         return Claim(
             search=search.id,
             workers=spec.resources.workers,
             cpus=spec.resources.cpus_per_worker,
             gpus=spec.resources.gpus_per_worker,
-            demand=min(spec.parallelism, unfinished + still_to_come),
+            demand=usable,
             priority=spec.priority,
             weight=spec.weight,
         )

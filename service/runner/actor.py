@@ -104,7 +104,8 @@ class SearchRunner:
             search = ledger.search(self._search)
         except LedgerUnavailable:
             return  # what people want is not known at present; what runs goes on
-        run.obey(search.intent, search.allowance)
+        run.heed(search)
+        run.obey(search.intent, search.allowance, on_hold=search.on_hold)
 
     def _note_failure(self, trace: str) -> None:
         try:

@@ -27,6 +27,7 @@ class TrialMemo:
         checkpoint: folder of the newest committed checkpoint and its epoch.
         parent: the trial that it is a clone of.
         from_epoch: the parent's epoch at which it was cloned.
+        goal: the epoch to which it trains before it is decided about again.
     """
 
     config: dict[str, Any]
@@ -37,6 +38,7 @@ class TrialMemo:
     checkpoint: tuple[Path, int] | None = None
     parent: int | None = None
     from_epoch: int = 0
+    goal: int = 0
 
 
 @dataclass(kw_only=True, slots=True)

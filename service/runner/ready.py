@@ -26,6 +26,9 @@ class ReadyQueue:
         self._clock = clock
         self._waiting: list[Waiting] = []
 
+    def __contains__(self, trial: int) -> bool:
+        return any(waiting.trial == trial for waiting in self._waiting)
+
     def __len__(self) -> int:
         return len(self._waiting)
 

@@ -7,6 +7,7 @@ newest committed checkpoint, and epochs they repeat are not told to the Study tw
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 from search_spaces import Space
@@ -24,7 +25,8 @@ from service.runner import retention
 from service.runner.memo import TrialMemo
 from service.runner.paths import SearchPaths
 from service.runner.run import Run
-from service.schemas import SearchSpec
+from service.runner.spending import Spending
+from service.schemas import SearchSpec, spec_of
 from service.states import TrialState
 from service.store import Ledger, Recorded
 from trainables.failpoints import failpoint
@@ -43,16 +45,22 @@ def recover(*, ledger: Ledger, lease: Lease, search: Search, store: Path, backof
     Raises:
         Fenced: another runner has taken over already.
     """
-    spec = SearchSpec.model_validate(search.spec)
+    submitted = SearchSpec.model_validate(search.spec)
+    spec = spec_of(search)
     history = ledger.history(search.id)
     run = Run(
         search=search,
         spec=spec,
         lease=lease,
         ledger=ledger,
-        study=study_of(spec, history),
+        study=study_of(submitted, history),
         paths=SearchPaths(store=store, search=search.id),
         backoff_s=backoff_s,
+        spending=Spending(
+            gpus=spec.resources.workers * spec.resources.gpus_per_worker,
+            clock=time.monotonic,
+            held_s=ledger.attempts_s(search.id),
+        ),
     )
     trials = ledger.trials(search.id)
     unfinished = [trial for trial in trials if not trial.state.is_terminal]
@@ -60,14 +68,16 @@ def recover(*, ledger: Ledger, lease: Lease, search: Search, store: Path, backof
     failpoint("recovery.after_replay")
     _close_lost_attempts(run, unfinished)
     failpoint("recovery.after_close")
+    goals = {entry.trial: entry.data["epochs"] for entry in history if entry.kind == "proposal"}
     for trial in unfinished:
-        run.memos[trial.number] = _memo(run, trial)
+        run.memos[trial.number] = _memo(run, trial, goals[trial.number])
         if trial.state is not TrialState.PAUSED or trial.displaced:
             run.ready.add(trial.number)
         if trial.attempts:
             run.adopt(trial.number, trial.attempts, run.paths.attempt_under_any_lease(trial.number, trial.attempts))
     if not history:
         _enqueue(run)
+    run.heed(search)
     live = (run.paths.absolute(checkpoint.path) for checkpoint in ledger.checkpoints(search.id))
     failpoint("recovery.before_sweep")
     retention.sweep(run.paths.root, live)
@@ -78,7 +88,7 @@ def study_of(spec: SearchSpec, history: list[Recorded]) -> Study:
     """A Study that has seen `history` as facts.
 
     Args:
-        spec: resolved: with space, metric, mode and budget.
+        spec: resolved, as it was submitted: what was changed since is in the history.
         history: what the ledger recorded, in its order.
     """
     assert spec.space is not None
@@ -115,7 +125,7 @@ def _close_lost_attempts(run: Run, unfinished: list[Trial]) -> None:
             writer.move_trial(run.search.id, number, TrialState.PENDING, reason)
 
 
-def _memo(run: Run, trial: Trial) -> TrialMemo:
+def _memo(run: Run, trial: Trial, goal: int) -> TrialMemo:
     record = run.study.trials[trial.number]
     memo = TrialMemo(
         config=dict(trial.config),
@@ -123,6 +133,7 @@ def _memo(run: Run, trial: Trial) -> TrialMemo:
         attempts=trial.attempts,
         parent=record.parent,
         from_epoch=record.from_epoch,
+        goal=goal,
     )
     memo.faults = sum(a.outcome == "crashed" for a in run.ledger.attempts(run.search.id, trial.number))
     checkpoints = run.ledger.checkpoints(run.search.id, trial.number)

@@ -13,10 +13,25 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from service.algorithms import Action, ActionKind, Closed, Event, Failed, Reported, Resume, Start, Study
+from service.algorithms import (
+    Action,
+    ActionKind,
+    Cancelled,
+    Closed,
+    Enqueued,
+    Event,
+    Failed,
+    Proposal,
+    Reported,
+    Resized,
+    Resume,
+    Start,
+    Study,
+)
 from service.errors import LedgerUnavailable
 from service.models import Checkpoint, Lease, Search
 from service.runner import retention
@@ -24,7 +39,8 @@ from service.runner.adoption import unrecorded
 from service.runner.memo import Live, TrialMemo, assignment_of
 from service.runner.paths import SearchPaths
 from service.runner.ready import ReadyQueue
-from service.schemas import SearchSpec
+from service.runner.spending import Spending
+from service.schemas import SearchSpec, spec_of
 from service.states import Intent, SearchState, TrialState
 from service.store import EventKind, Ledger, Writer
 from trainables import Assignment, CheckpointRecord, EpochResult, Failure
@@ -59,12 +75,14 @@ class Run:
     Not thread-safe: one thread steps Tune's controller and calls everything here.
 
     Attributes:
-        search: as it was when the run began; its spec does not change.
+        search: as it was when the run began.
+        spec: as it is now; see `heed`.
+        version: of the search, as last heeded.
         memos: the trials that have not ended.
         live: trials in Tune's hands, by number.
         ready: trials that wait for a gang.
         slots: the allowance as last read.
-        finished: whether the search has ended and nothing is left to do but to let go of the gangs.
+        finished: whether the search has ended, or is paused, and nothing is left to do but to let go of the gangs.
     """
 
     search: Search
@@ -74,7 +92,9 @@ class Run:
     study: Study
     paths: SearchPaths
     backoff_s: float
+    spending: Spending
     clock: Callable[[], float] = time.monotonic
+    version: int = 0
     memos: dict[int, TrialMemo] = field(default_factory=dict)
     live: dict[int, Live] = field(default_factory=dict)
     slots: int = 0
@@ -127,6 +147,7 @@ class Run:
 
         self._commit(verbs)
         live.begun = True
+        self.spending.began(trial)
         memo.attempts = live.attempt
 
     def reported(self, trial: int, result: EpochResult, finish: Callable[[], CheckpointRecord | str]) -> Verdict:
@@ -151,6 +172,7 @@ class Run:
             self._fail(trial, fault)
             return Verdict.END
         memo = self.memos[trial]
+        self.spending.trained(result.ended_at - result.started_at)
         value = _finite(result.metrics[self._metric])
         fresh = result.epoch > memo.epoch
         event = Reported(trial=trial, epoch=result.epoch, value=value) if fresh else None
@@ -243,6 +265,7 @@ class Run:
         """Tune has let go of the trial's run; its gang is warm for another, or gone."""
         self.broke(trial, "its run ended without a result")
         self.live.pop(trial, None)
+        self.spending.ended(trial)
 
     def adopt(self, trial: int, attempt: int, folders: Iterable[Path]) -> None:
         """Records a checkpoint that an attempt completed and could not tell of any more."""
@@ -255,9 +278,24 @@ class Run:
 
     # What the coordinator and people ask
 
-    def obey(self, intent: Intent, slots: int) -> None:
-        """Takes the newest intent and allowance; called between two steps of the controller."""
-        self.slots = slots
+    def heed(self, search: Search) -> None:
+        """Takes in what people changed since: all of it is told to the Study that the Study decides by."""
+        if self.finished or search.version == self.version:
+            return
+        self.spec, self.version = spec_of(search), search.version
+        assert self.spec.budget.trials is not None
+        if self.spec.budget.trials != self.study.max_trials:
+            self._tell(Resized(max_trials=self.spec.budget.trials))
+        for config in self.spec.enqueue[self.study.num_enqueued :]:
+            self._tell(Enqueued(config=config))
+
+    def obey(self, intent: Intent, slots: int, *, on_hold: bool = False) -> None:
+        """Takes the newest intent and allowance; called between two steps of the controller.
+
+        Args:
+            on_hold: a person wants the search paused: it gives back all gangs, each at its next report.
+        """
+        self.slots = 0 if on_hold else slots
         if self.finished:
             return
         if intent is Intent.CANCEL:
@@ -269,7 +307,12 @@ class Run:
             self._close("stopped by a person")
         elif self._seconds_left() <= 0:
             self._close(f"its {self.spec.budget.seconds:g} seconds are used up")
-        if not self.live and not len(self.ready):
+        overdue = self._overdue()
+        if overdue is not None:
+            self._close_now(overdue)
+        if on_hold:
+            self._pause()
+        elif not self.live and not len(self.ready):
             self._propose()
 
     # How it goes on
@@ -293,7 +336,14 @@ class Run:
 
     def _propose(self) -> bool:
         """Makes the Study's next proposal durable; False if there is none. Ends a search that is done."""
-        proposal = self.study.next()
+        proposal = self.study.propose()
+        too_dear = self._too_dear(proposal)
+        if too_dear is not None:
+            if self.live or len(self.ready):  # which may end early, and leave enough
+                return False
+            self._close(too_dear)
+            proposal = self.study.propose()
+        self.study.accept(proposal)
         if isinstance(proposal, Start):
             failpoint("propose.before_commit")
             self._commit(
@@ -311,10 +361,12 @@ class Run:
                 epoch=proposal.from_epoch,
                 parent=proposal.parent,
                 from_epoch=proposal.from_epoch,
+                goal=proposal.epochs,
             )
         elif isinstance(proposal, Resume):
             self._commit(lambda w: w.resume(self.search.id, proposal.trial, proposal.to_dict(), proposal.reason))
             failpoint("promote.after_commit")
+            self.memos[proposal.trial].goal = proposal.epochs
         else:
             if not self.live and not len(self.ready):
                 self._complete(proposal.reason)
@@ -326,11 +378,57 @@ class Run:
         if self.memos:
             waiting = ", ".join(str(number) for number in sorted(self.memos))
             raise RuntimeError(f"the Study waits ({reason}), but nothing runs: trials {waiting} would wait for ever")
-        self._end(SearchState.COMPLETED, reason)
+        self._end(SearchState.COMPLETED, reason, version=self.version)
 
     def _close(self, reason: str) -> None:
         if not self.study.closed:
             self._tell(Closed(reason=reason))
+
+    def _close_now(self, reason: str) -> None:
+        """Nothing new, and what runs ends at its next report: nobody waits for it."""
+        self._close(reason)
+        for trial in list(self.memos):
+            self._tell(Cancelled(trial=trial), partial(self._cancel, trial=trial, reason=reason))
+            if trial in self.live:
+                self.live[trial].leaving = True
+            self.memos.pop(trial)
+            self.ready.drop(trial)
+
+    def _pause(self) -> None:
+        """Once no gang is held any more, the search is paused, and this run over: the next one recovers."""
+        if self.live:
+            return
+        reason = f"paused by a person; {len(self.memos)} trials wait where they are"
+        self.finished = self._commit(lambda w: w.pause_search(self.search.id, reason))
+
+    def _overdue(self) -> str | None:
+        """Why everything ends now, if it does."""
+        cap, deadline = self.spec.budget.gpu_hours, self.spec.deadline
+        if cap is not None and self.spending.used_hours >= cap:
+            return f"its {cap:g} GPU-hours are used up"
+        if deadline is not None and datetime.now(UTC) >= deadline:
+            return f"its deadline, {deadline.isoformat()}, has passed"
+        return None
+
+    def _too_dear(self, proposal: Proposal) -> str | None:
+        """Why the GPU-hours do not suffice for a proposal beside what runs already; None if they do."""
+        cap = self.spec.budget.gpu_hours
+        if cap is None or not isinstance(proposal, Start | Resume):
+            return None
+        used = self.spending.used_hours
+        runs = self.spending.forecast_hours(memo.goal - memo.epoch for memo in self._promised())
+        begins_at = self.memos[proposal.trial].epoch if isinstance(proposal, Resume) else proposal.from_epoch
+        takes = self.spending.forecast_hours([proposal.epochs - begins_at])
+        if used + runs + takes <= cap:
+            return None
+        return (
+            f"its {cap:g} GPU-hours do not suffice: {used:.3g} are used, {runs:.3g} promised to trials that run, and "
+            f"trial {proposal.trial} would take {takes:.3g} to epoch {proposal.epochs}"
+        )
+
+    def _promised(self) -> list[TrialMemo]:
+        """The trials that run or wait for a gang; those that wait at a rung are not among them."""
+        return [memo for number, memo in self.memos.items() if number in self.live or number in self.ready]
 
     def _tell(self, event: Event, also: Callable[[Writer], None] = _nothing) -> None:
         """An event that is no report: told, then committed with its verdicts and whatever `also` writes."""
@@ -375,25 +473,36 @@ class Run:
         self._end(SearchState.FAILED, f"{self.failures} trials failed, and budget.failures bears {bears}")
         return True
 
-    def _end(self, state: SearchState, reason: str) -> None:
-        """The search is over: what has not ended is cancelled, in the same transaction."""
+    def _end(self, state: SearchState, reason: str, version: int | None = None) -> None:
+        """The search is over: what has not ended is cancelled, in the same transaction.
 
-        def verbs(w: Writer) -> None:
+        Args:
+            version: it is not over if a person has changed it since this one: there may be more to do.
+        """
+
+        def verbs(w: Writer) -> bool:
+            if version is not None and not w.is_at(self.search.id, version):
+                return False
             for number in self.memos:
-                live = self.live.get(number)
-                if live is not None and live.begun and not live.leaving:
-                    w.end_attempt(self.search.id, number, "cancelled", reason)
-                w.move_trial(self.search.id, number, TrialState.CANCELLED, f"the search ended: {reason}")
+                self._cancel(w, number, reason)
             w.move_search(self.search.id, state, reason)
             failpoint("end.before_commit", LedgerUnavailable)
+            return True
 
-        self._commit(verbs)
+        if not self._commit(verbs):
+            return
         failpoint("end.after_commit")
         for live in self.live.values():
             live.leaving = True
         self.memos.clear()
         self.ready.clear()
         self.finished = True
+
+    def _cancel(self, w: Writer, trial: int, reason: str) -> None:
+        live = self.live.get(trial)
+        if live is not None and live.begun and not live.leaving:
+            w.end_attempt(self.search.id, trial, "cancelled", reason)
+        w.move_trial(self.search.id, trial, TrialState.CANCELLED, f"the search ended: {reason}")
 
     def _carry_out(self, w: Writer, actions: list[Action]) -> None:
         for action in actions:

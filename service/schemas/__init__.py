@@ -4,6 +4,8 @@ The API answers with them and the client reads them, so neither can drift from t
 a trainable are the API's; rules of a search space are `search_spaces`'.
 """
 
+from service.schemas.bulk import Bulk, BulkView
+from service.schemas.changes import change_schema, changed, spec_of, with_enqueued
 from service.schemas.faults import faults_of, parse_spec
 from service.schemas.spec import (
     Budget,
@@ -39,6 +41,8 @@ __all__ = [
     "AuditView",
     "BestView",
     "Budget",
+    "Bulk",
+    "BulkView",
     "CheckpointView",
     "Checkpoints",
     "DifferenceView",
@@ -57,6 +61,10 @@ __all__ = [
     "TrialPage",
     "TrialView",
     "ValidationView",
+    "change_schema",
+    "changed",
     "faults_of",
     "parse_spec",
+    "spec_of",
+    "with_enqueued",
 ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
 
 NAME = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 """Names that may become part of a path or a URL: lower-case letters, digits, `_` and `-`."""
@@ -49,6 +49,11 @@ class Budget(Strict):
         None,
         gt=0,
         description="Wall-clock seconds after the first start; then no new trial starts and running ones finish.",
+    )
+    gpu_hours: float | None = Field(
+        None,
+        gt=0,
+        description="GPU-hours of all attempts together; nothing begins that would exceed them, at the cap all ends.",
     )
     target: float | None = Field(None, description="Value of the objective at which the search is content and ends.")
     patience: int | None = Field(
@@ -175,6 +180,11 @@ class SearchSpec(Strict):
     )
     priority: int = Field(0, ge=-100, le=100, description="Searches of a higher priority are served first.")
     weight: float = Field(1.0, gt=0, le=1000, description="Share of the slots among searches of one priority.")
+    deadline: AwareDatetime | None = Field(
+        None,
+        strict=False,
+        description="Time, with its zone, at which the search ends with what it has by then; null: none.",
+    )
     seed: int = Field(0, ge=0, lt=2**31, description="The same seed and spec propose the same configurations.")
     checkpoints: Checkpoints = Field(default_factory=lambda: Checkpoints(), description="How often and what is kept.")
     retries: Retries = Field(default_factory=lambda: Retries(), description="What a lost attempt leads to.")

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from service.errors import LedgerUnavailable
 from service.models import Lease
+from service.store.amendments import Amendments
 from service.store.database import Database
 from service.store.engine import connect
 from service.store.leases import Leases, check_lease
@@ -17,15 +18,15 @@ from service.store.writer import Writer
 from trainables.failpoints import failpoint
 
 
-class Ledger(Reader, Submissions, Leases):
+class Ledger(Reader, Submissions, Amendments, Leases):
     """Every fact about searches, in SQLite or PostgreSQL.
 
     **Thread safety.** One object serves all threads of a process, and any number of processes may open the same URL.
     Every call is one transaction: all or nothing, durable when it returns. Calls block (on disk, on locks, up to
     `engine.WAIT_S`): never make one on an event loop.
 
-    **Ownership.** State is written by whoever holds the lease, through `write`. Without a lease there are two writes:
-    `submit` and `request`. Events and reports are append-only; a terminal state never changes.
+    **Ownership.** State is written by whoever holds the lease, through `write`. Without a lease people write: `submit`,
+    `request`, `amend`, `pause`, `resume`. Events and reports are append-only; a terminal state never changes.
 
     **By value.** What is passed in is copied, what comes out is frozen and fresh: it does not change under its reader.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Select, and_, func, or_, select, text
@@ -95,6 +96,15 @@ class Reader:
             counted = {row.state: row.num for row in connection.execute(query)}
         return {state: counted.get(state, 0) for state in TrialState}
 
+    def tried(self, search: str) -> tuple[int, int]:
+        """How many trials count towards the budget, which clones do not, and how many of them a person asked for."""
+        kind = trials.c.origin["kind"].as_string()
+        query = select(kind, func.count()).where(trials.c.search == search).group_by(kind)
+        with self._database.reading() as connection:
+            read_search(connection, search)
+            counted: dict[str, int] = {row[0]: row[1] for row in connection.execute(query)}
+        return sum(num for origin, num in counted.items() if origin != "clone"), counted.get("enqueued", 0)
+
     def trials(
         self, search: str, *, state: TrialState | None = None, after: int = -1, limit: int | None = None
     ) -> list[Trial]:
@@ -126,6 +136,15 @@ class Reader:
         """The attempts of a trial, by number."""
         query = select(attempts).where(attempts.c.search == search, attempts.c.trial == trial)
         return self._under(search, query.order_by(attempts.c.number), to_attempt)
+
+    def attempts_s(self, search: str) -> float:
+        """Seconds that all ended attempts of a search took together."""
+        ended = select(attempts.c.started_at, attempts.c.ended_at).where(
+            attempts.c.search == search, attempts.c.ended_at.is_not(None)
+        )
+        with self._database.reading() as connection:
+            took = (row.ended_at - row.started_at for row in connection.execute(ended))
+            return sum(took, timedelta()).total_seconds()
 
     def reports(self, search: str, trial: int | None = None) -> list[Report]:
         """Reports of a trial, or of all: by trial, epoch and attempt, repeated epochs (not `seen`) included."""

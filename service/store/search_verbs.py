@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, select, update
 
-from service.models import Json, Lease
+from service.models import Json, Lease, Search
 from service.states import SearchState
 from service.store.events import EventKind
 from service.store.journal import append
@@ -46,6 +46,23 @@ class SearchVerbs:
         if before.state_reason != reason:
             append(self._connection, search, EventKind.SEARCH_WAITS, {"reason": reason})
 
+    def is_at(self, search: str, version: int) -> bool:
+        """Whether the search's version is still this one; its row stays locked, so it cannot be changed afterwards."""
+        return self._row(search).version == version
+
+    def pause_search(self, search: str, reason: str) -> bool:
+        """Moves a search to paused if a person still wants that; event `search.state`. Returns whether it did.
+
+        Raises:
+            ValueError: the reason is empty.
+            NotFound: no such search.
+            IllegalTransition: it is not running.
+        """
+        if not self._row(search).on_hold:
+            return False
+        move_search(self._connection, search, SearchState.PAUSED, reason)
+        return True
+
     def set_allowance(self, search: str, slots: int) -> None:
         """Grants a search so many slots; event `search.allowance` if that changed.
 
@@ -78,7 +95,11 @@ class SearchVerbs:
 
     def _require_live(self, search: str, verb: str) -> None:
         """Refuses a verb on a search that has ended; its row stays locked, so it cannot end in between."""
-        self._connection.execute(select(searches.c.id).where(searches.c.id == search).with_for_update())
-        state = read_search(self._connection, search).state
+        state = self._row(search).state
         if state.is_terminal:
             raise illegal(f"search {search}", state, {live for live in SearchState if not live.is_terminal}, verb)
+
+    def _row(self, search: str) -> Search:
+        """The search, whose row stays locked until the transaction ends."""
+        self._connection.execute(select(searches.c.id).where(searches.c.id == search).with_for_update())
+        return read_search(self._connection, search)

@@ -11,18 +11,20 @@ from sqlalchemy import Connection, insert, select, update
 
 from service.errors import IdempotencyMismatch, IllegalTransition, LedgerUnavailable
 from service.models import Json, Search
-from service.states import Intent, SearchState
+from service.states import Intent, SearchState, TrialState
 from service.store.database import Database
 from service.store.engine import insert_unless_there
 from service.store.events import EventKind
 from service.store.journal import append
 from service.store.reader import read_search
-from service.store.tables import idempotency_keys, search_tags, searches
-from service.store.transitions import illegal, move_search
+from service.store.tables import idempotency_keys, search_tags, searches, trials
+from service.store.transitions import illegal, move_search, move_trial
 from trainables.failpoints import failpoint
 
 _SEVERITY = tuple(Intent)
 _LIVE = frozenset(state for state in SearchState if not state.is_terminal)
+_WITHOUT_RUNNER = frozenset({SearchState.QUEUED, SearchState.PAUSED})
+_WAITING = (TrialState.PENDING, TrialState.PAUSED)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,7 +75,7 @@ class Submissions:
                 search=search,
                 created_at=now,
             ):
-                return _answered(connection, idempotency), False
+                return answered(connection, idempotency), False
             failpoint("submit.after_key", LedgerUnavailable)
             connection.execute(
                 insert(searches).values(
@@ -97,7 +99,7 @@ class Submissions:
             return read_search(connection, search), True
 
     def request(self, search: str, intent: Intent) -> Search:
-        """Notes what a person wants; a queued search that is cancelled ends at once.
+        """Notes what a person wants; a search that is cancelled while it is queued or paused ends at once.
 
         Asking again for what is wanted already changes nothing.
 
@@ -118,13 +120,18 @@ class Submissions:
             if connection.execute(change.values(intent=intent)).rowcount == 0:
                 raise _refused(before, intent)
             append(connection, search, EventKind.SEARCH_INTENT, {"from": before.intent, "to": intent})
-            if intent is Intent.CANCEL and before.state is SearchState.QUEUED:
-                move_search(connection, search, SearchState.CANCELLED, "cancelled by a person before it ran")
+            if intent is Intent.CANCEL and before.state in _WITHOUT_RUNNER:
+                _cancel(connection, before)
             failpoint("intent.before_commit", LedgerUnavailable)
             return read_search(connection, search)
 
 
-def _answered(connection: Connection, idempotency: IdempotencyKey) -> Search:
+def answered(connection: Connection, idempotency: IdempotencyKey) -> Search:
+    """The search that a request with this key was about, as it is now.
+
+    Raises:
+        IdempotencyMismatch: the key was used with another request.
+    """
     known = idempotency_keys.c
     query = select(known.search, known.request_sha256).where(known.key == idempotency.key)
     search, request_sha256 = connection.execute(query).one()
@@ -134,6 +141,16 @@ def _answered(connection: Connection, idempotency: IdempotencyKey) -> Search:
             "must come with the same body; use a new key for a new request"
         )
     return read_search(connection, search)
+
+
+def _cancel(connection: Connection, search: Search) -> None:
+    """Ends a search that has no runner who could, and its trials, none of which is on a gang."""
+    when = "before it ran" if search.started_at is None else f"while it was {search.state}"
+    reason = f"cancelled by a person {when}"
+    waiting = select(trials.c.number).where(trials.c.search == search.id, trials.c.state.in_(_WAITING))
+    for number in connection.scalars(waiting.order_by(trials.c.number)).all():
+        move_trial(connection, search.id, number, TrialState.CANCELLED, f"the search ended: {reason}")
+    move_search(connection, search.id, SearchState.CANCELLED, reason)
 
 
 def _refused(search: Search, intent: Intent) -> IllegalTransition:

@@ -24,6 +24,7 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    false,
     text,
 )
 
@@ -75,6 +76,9 @@ searches = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("started_at", UtcDateTime),
     Column("ended_at", UtcDateTime),
+    Column("changes", JSON, nullable=False, server_default="{}"),
+    Column("version", Integer, nullable=False, server_default="1"),
+    Column("on_hold", Boolean, nullable=False, server_default=false()),
     Index(None, "created_at", "id"),
 )
 """One row a search. Its row lock orders the search's events."""

@@ -145,6 +145,12 @@ class Verbs(RuleBasedStateMachine):
         assert succeeds(lambda: self.ledger.request(self.search, intent), REFUSALS) == may
         self.length += may and intent is not self.intent
         self.intent = intent if may else self.intent
+        if may and intent is Intent.CANCEL and self.state in (SearchState.QUEUED, SearchState.PAUSED):
+            self.state = SearchState.CANCELLED  # nothing of it runs, so it ends at once, and what waits of it
+            for number, state in self.trials.items():
+                if state in (TrialState.PENDING, TrialState.PAUSED):
+                    self.trials[number] = TrialState.CANCELLED
+            self.length = self.story.read().last_seq
 
     @rule()
     def take_over(self) -> None:

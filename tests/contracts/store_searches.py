@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from service.errors import Fenced, IdempotencyMismatch, IllegalTransition, NotFound
-from service.states import SEARCH_EDGES, Intent, SearchState
+from service.errors import Fenced, IdempotencyMismatch, IllegalTransition, NotFound, PreconditionFailed
+from service.states import SEARCH_EDGES, Intent, SearchState, TrialState
 from service.store import EventKind, IdempotencyKey, Ledger
 from tests.contracts.story import SPEC, queued, search_in, submit, succeeds
 
@@ -103,13 +103,88 @@ class SearchesContract:
         assert search.ended_at is not None
         assert "cancelled" in search.state_reason
 
-    @pytest.mark.parametrize("state", [SearchState.RUNNING, SearchState.PAUSED])
-    def test_cancelling_a_search_that_has_begun_leaves_its_end_to_the_runner(
-        self, ledger: Ledger, state: SearchState
-    ) -> None:
-        story = search_in(ledger, state)
+    def test_cancelling_a_search_that_runs_leaves_its_end_to_the_runner(self, ledger: Ledger) -> None:
+        story = search_in(ledger, SearchState.RUNNING)
 
-        assert ledger.request(story.search, Intent.CANCEL).state is state
+        assert ledger.request(story.search, Intent.CANCEL).state is SearchState.RUNNING
+
+    def test_cancelling_a_paused_search_ends_it_and_its_trials_at_once(self, ledger: Ledger) -> None:
+        story = search_in(ledger, SearchState.RUNNING)
+        numbers = [story.trial_in(TrialState.PAUSED), story.trial_in(TrialState.PENDING)]
+        done = story.trial_in(TrialState.COMPLETED)
+        story.move(SearchState.PAUSED)
+
+        assert ledger.request(story.search, Intent.CANCEL).state is SearchState.CANCELLED
+        assert {story.trial(number).state for number in numbers} == {TrialState.CANCELLED}
+        assert story.trial(done).state is TrialState.COMPLETED
+
+    def test_a_queued_search_is_paused_at_once_and_resumed_to_the_queue(self, ledger: Ledger) -> None:
+        search = submit(ledger).id
+
+        paused = ledger.pause(search)
+        assert (paused.state, paused.on_hold) == (SearchState.PAUSED, True)
+        assert ledger.pause(search) == paused
+        resumed = ledger.resume(search)
+        assert (resumed.state, resumed.on_hold) == (SearchState.QUEUED, False)
+        assert ledger.resume(search) == resumed
+
+    def test_a_running_search_is_paused_by_its_runner_unless_it_was_resumed_meanwhile(self, ledger: Ledger) -> None:
+        story = search_in(ledger, SearchState.RUNNING)
+        assert ledger.pause(story.search).state is SearchState.RUNNING
+        ledger.resume(story.search)
+        with story.writing() as writer:
+            assert not writer.pause_search(story.search, "its gangs are given back")
+        ledger.pause(story.search)
+        with story.writing() as writer:
+            assert writer.pause_search(story.search, "its gangs are given back")
+        assert story.read().state is SearchState.PAUSED
+
+    def test_a_change_is_one_version_and_one_event_and_the_same_again_is_none(self, ledger: Ledger) -> None:
+        story = search_in(ledger, SearchState.RUNNING)
+        before = story.read()
+        after = ledger.amend(story.search, lambda _: {"parallelism": 8, "tags": {"team": "audio"}})
+
+        assert (before.version, after.version) == (1, 2)
+        assert after.changes == {"parallelism": 8, "tags": {"team": "audio"}}
+        assert after.spec == before.spec
+        assert ledger.amend(story.search, lambda _: {"parallelism": 8, "tags": {"team": "audio"}}) == after
+        assert story.kinds().count(EventKind.SEARCH_CHANGED) == 1
+        assert [search.id for search in ledger.searches(tag="team=audio").items] == [story.search]
+        assert ledger.searches(tag="team=vision").items == ()
+
+    def test_a_change_of_another_version_than_expected_is_refused_and_nothing_is_written(self, ledger: Ledger) -> None:
+        story = search_in(ledger, SearchState.RUNNING)
+        ledger.amend(story.search, lambda _: {"priority": 1}, expects=frozenset({1}))
+        before = story.read()
+        with pytest.raises(PreconditionFailed, match="must be 2"):
+            ledger.amend(story.search, lambda _: {"priority": 2}, expects=frozenset({1}))
+        assert story.read() == before
+
+    def test_a_change_with_a_key_is_made_once(self, ledger: Ledger) -> None:
+        story = search_in(ledger, SearchState.RUNNING)
+        for _ in range(2):
+            ledger.amend(
+                story.search, lambda now: {"enqueue": [*now.changes.get("enqueue", []), {}]}, idempotency=KEY
+            )
+        assert story.read().changes == {"enqueue": [{}]}
+
+    def test_changes_made_at_once_are_all_kept(self, ledger: Ledger) -> None:
+        story = search_in(ledger, SearchState.RUNNING)
+
+        def add(number: int) -> None:
+            ledger.amend(story.search, lambda now: {**now.changes, str(number): number})
+
+        with ThreadPoolExecutor(6) as pool:
+            list(pool.map(add, range(6)))
+        assert story.read().version == 7
+        assert len(story.read().changes) == 6
+
+    @pytest.mark.parametrize("state", [state for state in SearchState if state.is_terminal])
+    def test_a_search_that_has_ended_is_neither_changed_nor_paused(self, ledger: Ledger, state: SearchState) -> None:
+        story = search_in(ledger, state)
+        for verb in (partial(ledger.amend, change=lambda _: {"priority": 1}), ledger.pause, ledger.resume):
+            with pytest.raises(IllegalTransition, match=f"got state {state}"):
+                verb(story.search)
 
     @pytest.mark.parametrize("state", [state for state in SearchState if state.is_terminal])
     def test_nothing_can_be_asked_of_a_search_that_has_ended(self, ledger: Ledger, state: SearchState) -> None:
@@ -153,6 +228,7 @@ class SearchesContract:
     def test_a_search_that_is_resumed_keeps_its_first_start(self, ledger: Ledger) -> None:
         story = search_in(ledger, SearchState.PAUSED)
         first = story.read().started_at
+        story.move(SearchState.QUEUED)
         story.move(SearchState.RUNNING)
 
         assert first is not None

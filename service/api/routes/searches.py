@@ -1,4 +1,4 @@
-"""`/v1/searches`: submit, validate, list, show, stop, cancel."""
+"""`/v1/searches`: submit, validate, list, show, audit. What is asked of a running search is in `control`."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from fastapi.concurrency import run_in_threadpool
 
 from service.api.context import Context, ContextDep, SearchId
 from service.api.submission import Submission, cost_of, first_proposals, read_body, resolve
-from service.api.views import audit_view, forecast_view, search_view
+from service.api.views import audit_view, etag, forecast_view, search_view
 from service.errors import FieldFault, InvalidInput
 from service.runner import audit_search
 from service.schemas import AuditView, SearchPage, SearchView, ValidationView
-from service.states import Intent, SearchState
+from service.states import SearchState
 from service.store import IdempotencyKey
 from trainables.failpoints import failpoint
 
@@ -73,27 +73,17 @@ def list_searches(
 
 
 @router.get("/v1/searches/{search}")
-def show(search: SearchId, context: ContextDep) -> SearchView:
+def show(search: SearchId, response: Response, context: ContextDep) -> SearchView:
     """One search: its state and why, its progress, its best so far."""
-    return search_view(context.ledger, context.ledger.search(search))
+    found = context.ledger.search(search)
+    response.headers["ETag"] = etag(found.version)
+    return search_view(context.ledger, found)
 
 
 @router.get("/v1/searches/{search}/audit")
 def audit(search: SearchId, context: ContextDep) -> AuditView:
     """Every recorded proposal and verdict decided again by a fresh Study: the first difference, if any."""
     return audit_view(search, audit_search(context.ledger, search))
-
-
-@router.post("/v1/searches/{search}/stop", status_code=202)
-def stop(search: SearchId, context: ContextDep) -> SearchView:
-    """No new trials; running ones finish. Asking twice is one asking."""
-    return _request(search, Intent.STOP, context)
-
-
-@router.post("/v1/searches/{search}/cancel", status_code=202)
-def cancel(search: SearchId, context: ContextDep) -> SearchView:
-    """Ends everything now. Asking twice is one asking."""
-    return _request(search, Intent.CANCEL, context)
 
 
 def _submit(context: Context, body: bytes, content_type: str, key: str | None) -> SearchView:
@@ -136,10 +126,3 @@ def _validate(context: Context, body: bytes, content_type: str) -> ValidationVie
 
 def _resolve(context: Context, body: bytes, content_type: str) -> Submission:
     return resolve(read_body(body, content_type), context.registry, context.nodes())
-
-
-def _request(search: str, intent: Intent, context: Context) -> SearchView:
-    found = context.ledger.request(search, intent)
-    failpoint("intent.before_answer")
-    context.poke()
-    return search_view(context.ledger, found)

@@ -14,6 +14,7 @@ def test_kinds_of_events_never_change_since_databases_and_streams_hold_them() ->
     assert [kind.value for kind in EventKind] == [
         "search.submitted",
         "search.intent",
+        "search.changed",
         "search.state",
         "search.waits",
         "search.allowance",
