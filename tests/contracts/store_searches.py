@@ -163,9 +163,7 @@ class SearchesContract:
     def test_a_change_with_a_key_is_made_once(self, ledger: Ledger) -> None:
         story = search_in(ledger, SearchState.RUNNING)
         for _ in range(2):
-            ledger.amend(
-                story.search, lambda now: {"enqueue": [*now.changes.get("enqueue", []), {}]}, idempotency=KEY
-            )
+            ledger.amend(story.search, lambda now: {"enqueue": [*now.changes.get("enqueue", []), {}]}, idempotency=KEY)
         assert story.read().changes == {"enqueue": [{}]}
 
     def test_changes_made_at_once_are_all_kept(self, ledger: Ledger) -> None:

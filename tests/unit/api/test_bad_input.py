@@ -308,8 +308,8 @@ def test_a_bad_query_is_a_422_with_its_name(query, service):
 
 
 def test_a_method_that_a_route_does_not_have_is_a_405_problem(service):
-    for path in service.http.get("/openapi.json").json()["paths"]:
-        for method in ("DELETE", "PUT", "PATCH"):
+    for path, methods in service.http.get("/openapi.json").json()["paths"].items():
+        for method in {"DELETE", "PUT", "PATCH"} - {method.upper() for method in methods}:
             answer = service.http.request(method, path.replace("{search}", "x").replace("{number}", "1"))
             assert_problem(answer, 405)
             assert answer.headers["allow"]
