@@ -89,7 +89,8 @@ class Attempt:
         lease_epoch: epoch of the lease under which it was begun; part of its checkpoint path.
         start_epoch: epoch of the checkpoint it began from, 0 for none.
         gang: name of the gang as the Ray dashboard shows it; None until the first report.
-        outcome: None while it runs, then completed, stopped, paused, displaced, failed, crashed, lost or cancelled.
+        outcome: None while it runs, then completed, stopped, paused, displaced, failed, crashed, lost, cancelled or
+            damaged (the checkpoint that it was to go on from).
     """
 
     search: str

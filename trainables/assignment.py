@@ -32,6 +32,7 @@ class Assignment:
         gpus_per_worker: GPUs of each rank: 0 for none, a fraction to share one.
         directory: Absolute path of this attempt's checkpoint folder; it need not exist.
         resume_from: Absolute path of the checkpoint to go on from, or None to begin at epoch 0.
+        resume_sha256: What the SHA-256 of that checkpoint's manifest must be; None where nobody knows.
         is_clone: Whether `resume_from` is another trial's: its weights are taken over, its configuration is not.
         every_epochs: A checkpoint is due at each multiple of this epoch number; at least 1.
         metric: Name of the objective's metric.
@@ -62,6 +63,7 @@ class Assignment:
     mode: Literal["min", "max"]
     scope: Literal["best", "last"]
     best_loss_so_far: float | None
+    resume_sha256: str | None = None
     is_clone: bool = False
     on_out_of_memory: OutOfMemory = "halve_micro_batch"
     integrations: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

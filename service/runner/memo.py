@@ -15,6 +15,15 @@ from service.schemas import SearchSpec
 from trainables import Assignment
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Saved:
+    """A committed checkpoint that an attempt can go on from: its folder, its epoch, its manifest's SHA-256."""
+
+    path: Path
+    epoch: int
+    manifest_sha256: str
+
+
 @dataclass(kw_only=True, slots=True)
 class TrialMemo:
     """What the run must know of a trial that has not ended. The ledger has it all; this is its copy in memory.
@@ -24,7 +33,7 @@ class TrialMemo:
         attempts: attempts begun.
         faults: of these, ended by a fault of the gang.
         best_loss: lowest loss up to the newest checkpoint; None if there is none.
-        checkpoint: folder of the newest committed checkpoint and its epoch.
+        checkpoint: the newest committed one; None if there is none.
         parent: the trial that it is a clone of.
         from_epoch: the parent's epoch at which it was cloned.
         goal: the epoch to which it trains before it is decided about again.
@@ -35,7 +44,7 @@ class TrialMemo:
     attempts: int = 0
     faults: int = 0
     best_loss: float | None = None
-    checkpoint: tuple[Path, int] | None = None
+    checkpoint: Saved | None = None
     parent: int | None = None
     from_epoch: int = 0
     goal: int = 0
@@ -47,15 +56,20 @@ class Live:
 
     Attributes:
         attempt: number of the attempt.
-        start_epoch: epoch of the checkpoint that it begins with, 0 for none.
+        start: the checkpoint that it begins with, its own or its parent's; None for epoch 0.
         begun: whether the gang has taken it up, so that the ledger has a row of the attempt.
         leaving: the attempt has ended; only the gang has not let go yet.
     """
 
     attempt: int
-    start_epoch: int = 0
+    start: Saved | None = None
     begun: bool = False
     leaving: bool = False
+
+    @property
+    def start_epoch(self) -> int:
+        """The epoch that it begins after."""
+        return self.start.epoch if self.start else 0
 
 
 def assignment_of(
@@ -67,7 +81,7 @@ def assignment_of(
     lease_epoch: int,
     directory: Path,
     logs: Path,
-    inherited: Path | None,
+    start: Saved | None,
 ) -> Assignment:
     """The next attempt of a trial, for a gang.
 
@@ -79,10 +93,8 @@ def assignment_of(
         lease_epoch: of the runner's lease.
         directory: where the attempt's checkpoints go.
         logs: where the trial's integrations write.
-        inherited: its parent's checkpoint, for a clone that has none of its own yet.
+        start: the checkpoint that it begins with: its own, or its parent's for a clone that has none of its own yet.
     """
-    own = memo.checkpoint[0] if memo.checkpoint else None
-    start = own or inherited
     assert spec.budget.epochs is not None
     assert spec.objective.metric is not None
     assert spec.objective.mode is not None
@@ -100,8 +112,9 @@ def assignment_of(
         cpus_per_worker=spec.resources.cpus_per_worker,
         gpus_per_worker=spec.resources.gpus_per_worker,
         directory=str(directory),
-        resume_from=str(start) if start else None,
-        is_clone=own is None and inherited is not None,
+        resume_from=str(start.path) if start else None,
+        resume_sha256=start.manifest_sha256 if start else None,
+        is_clone=start is not None and start is not memo.checkpoint,
         every_epochs=spec.checkpoints.every_epochs,
         metric=spec.objective.metric,
         mode=spec.objective.mode,

@@ -137,11 +137,8 @@ def _memo(run: Run, trial: Trial, goal: int) -> TrialMemo:
     )
     memo.faults = sum(a.outcome == "crashed" for a in run.ledger.attempts(run.search.id, trial.number))
     checkpoints = run.ledger.checkpoints(run.search.id, trial.number)
-    if checkpoints:
-        newest = max(checkpoints, key=lambda c: (c.attempt, c.epoch))
-        memo.checkpoint = (run.paths.absolute(newest.path), newest.epoch)
-        if trial.value is not None and trial.best_epoch is not None and trial.best_epoch <= newest.epoch:
-            memo.best_loss = run.study.objective.loss(trial.value)
+    memo.checkpoint = run.saved(max(checkpoints, key=retention.age, default=None))
+    memo.best_loss = run.best_loss(trial.number, memo.checkpoint)
     return memo
 
 

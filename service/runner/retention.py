@@ -14,7 +14,12 @@ log = logging.getLogger(__name__)
 
 
 def superfluous(
-    checkpoints: Sequence[Checkpoint], best_epoch: int | None, keep: str, cloned_at: Iterable[int] = ()
+    checkpoints: Sequence[Checkpoint],
+    best_epoch: int | None,
+    keep: str,
+    cloned_at: Iterable[int] = (),
+    *,
+    trains: bool = False,
 ) -> list[Checkpoint]:
     """The checkpoints of one trial that may go.
 
@@ -23,16 +28,18 @@ def superfluous(
         best_epoch: epoch of its best value, None if it has none.
         keep: `best+last`, or `all`.
         cloned_at: epochs at which clones were made of it that have no checkpoint of their own yet.
+        trains: whether the trial may train on, so that it must be able to go back where the newest one is damaged.
 
     Returns:
-        All but the newest, which a new attempt starts from, the newest one of the best epoch, and those that clones
-        begin with.
+        All but the newest, which a new attempt starts from, the one before it while the trial trains, the newest one of
+        the best epoch, and those that clones begin with.
     """
     if keep == "all" or not checkpoints:
         return []
-    newest = max(checkpoints, key=_age)
-    best = max((c for c in checkpoints if c.epoch == best_epoch), key=_age, default=newest)
-    kept = [newest, best, *(inherited(checkpoints, epoch) for epoch in cloned_at)]
+    by_age = sorted(checkpoints, key=age)
+    newest = by_age[-2:] if trains else by_age[-1:]
+    best = max((c for c in checkpoints if c.epoch == best_epoch), key=age, default=by_age[-1])
+    kept = [*newest, best, *(inherited(checkpoints, epoch) for epoch in cloned_at)]
     return [checkpoint for checkpoint in checkpoints if checkpoint not in kept]
 
 
@@ -71,5 +78,6 @@ def sweep(root: Path, live: Iterable[Path]) -> list[Path]:
     return orphans
 
 
-def _age(checkpoint: Checkpoint) -> tuple[int, int]:
+def age(checkpoint: Checkpoint) -> tuple[int, int]:
+    """What orders the checkpoints of one trial, the newest last."""
     return (checkpoint.attempt, checkpoint.epoch)

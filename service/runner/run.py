@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -36,7 +36,7 @@ from service.errors import LedgerUnavailable
 from service.models import Checkpoint, Lease, Search
 from service.runner import retention
 from service.runner.adoption import unrecorded
-from service.runner.memo import Live, TrialMemo, assignment_of
+from service.runner.memo import Live, Saved, TrialMemo, assignment_of
 from service.runner.paths import SearchPaths
 from service.runner.ready import ReadyQueue
 from service.runner.spending import Spending
@@ -117,9 +117,8 @@ class Run:
         if number is None:
             return None
         memo = self.memos[number]
-        inherited = self._inherited(memo)
-        start_epoch = memo.checkpoint[1] if memo.checkpoint else inherited.epoch if inherited else 0
-        self.live[number] = Live(attempt=memo.attempts + 1, start_epoch=start_epoch)
+        start = memo.checkpoint or self.saved(self._inherited(memo))
+        self.live[number] = Live(attempt=memo.attempts + 1, start=start)
         return assignment_of(
             self.search,
             self.spec,
@@ -128,7 +127,7 @@ class Run:
             lease_epoch=self.lease.epoch,
             directory=self.paths.attempt(number, memo.attempts + 1, self.lease.epoch),
             logs=self.paths.logs(number),
-            inherited=self.paths.absolute(inherited.path) if inherited else None,
+            start=start,
         )
 
     def begun(self, trial: int) -> None:
@@ -165,11 +164,7 @@ class Run:
         live = self.live.get(trial)
         if live is None or live.leaving:
             return Verdict.END
-        fault = self._fault_of(result)
-        if fault is not None:
-            if result.checkpoint is not None:
-                self.checkpointed(trial, result.checkpoint)
-            self._fail(trial, fault)
+        if self._ends_by_itself(trial, result):
             return Verdict.END
         memo = self.memos[trial]
         self.spending.trained(result.ended_at - result.started_at)
@@ -199,14 +194,16 @@ class Run:
                 fact=event.to_dict() if event else None,
                 actions=[action.to_dict() for action in actions] if event else None,
             )
-            gone = [folder for record in records for folder in self._record(w, trial, live.attempt, record)]
+            for record in records:
+                self._record(w, trial, live.attempt, record)
             for message in (*errors, *result.warnings):
                 self._warn(w, trial, live.attempt, message)
             self._carry_out(w, actions)
             if displaced:
                 self._displace(w, trial)
             failpoint("report.before_commit", LedgerUnavailable)
-            return gone
+            ended = _ended_by(actions)
+            return self._tidy(w, {*ended, *([trial] if records else [])}, saved=trial if records else None, ended=ended)
 
         gone = self._commit(verbs)
         failpoint("report.after_commit")
@@ -230,9 +227,7 @@ class Run:
         if isinstance(record, str):
             self._commit(lambda w: self._warn(w, trial, attempt, record))
             return
-        retention.remove(self._commit(lambda w: self._record(w, trial, attempt, record)))
-        if trial in self.memos:
-            self._remember(self.memos[trial], record)
+        self._save(trial, attempt, record)
 
     def broke(self, trial: int, reason: str) -> None:
         """The gang's processes broke: the attempt is lost, and the trial gets another one if it has any left."""
@@ -270,11 +265,10 @@ class Run:
     def adopt(self, trial: int, attempt: int, folders: Iterable[Path]) -> None:
         """Records a checkpoint that an attempt completed and could not tell of any more."""
         memo = self.memos[trial]
-        known = memo.checkpoint[1] if memo.checkpoint else memo.from_epoch
-        record = unrecorded(folders, after=known, upto=memo.epoch)
+        known = memo.checkpoint.epoch if memo.checkpoint else memo.from_epoch
+        record = unrecorded(folders, self.search.id, trial, after=known, upto=memo.epoch)
         if record is not None:
-            retention.remove(self._commit(lambda w: self._record(w, trial, attempt, record)))
-            self._remember(memo, record)
+            self._save(trial, attempt, record)
 
     # What the coordinator and people ask
 
@@ -434,13 +428,30 @@ class Run:
         """An event that is no report: told, then committed with its verdicts and whatever `also` writes."""
         actions = self.study.tell(event)
 
-        def verbs(w: Writer) -> None:
-            also(w)
-            w.decide(self.search.id, getattr(event, "trial", None), event.to_dict(), [a.to_dict() for a in actions])
-            self._carry_out(w, actions)
+        trial = getattr(event, "trial", None)
+        ended = _ended_by(actions) | ({event.trial} if isinstance(event, Failed | Cancelled) else set())
 
-        self._commit(verbs)
+        def verbs(w: Writer) -> list[Path]:
+            also(w)
+            w.decide(self.search.id, trial, event.to_dict(), [a.to_dict() for a in actions])
+            self._carry_out(w, actions)
+            return self._tidy(w, ended, ended=ended)
+
+        retention.remove(self._commit(verbs))
         self._forget(actions)
+
+    def _ends_by_itself(self, trial: int, result: EpochResult) -> bool:
+        """Whether the attempt cannot go on after this result, whatever the Study thinks; it has ended then."""
+        if result.failure is not None and result.failure.kind == "checkpoint":
+            self._go_back(trial, result.failure.message)
+            return True
+        fault = self._fault_of(result)
+        if fault is None:
+            return False
+        if result.checkpoint is not None:
+            self.checkpointed(trial, result.checkpoint)
+        self._fail(trial, fault)
+        return True
 
     def _fault_of(self, result: EpochResult) -> str | None:
         """Why the trial cannot go on after this result; None if it can."""
@@ -480,18 +491,20 @@ class Run:
             version: it is not over if a person has changed it since this one: there may be more to do.
         """
 
-        def verbs(w: Writer) -> bool:
+        def verbs(w: Writer) -> list[Path] | None:
             if version is not None and not w.is_at(self.search.id, version):
-                return False
+                return None
             for number in self.memos:
                 self._cancel(w, number, reason)
             w.move_search(self.search.id, state, reason)
             failpoint("end.before_commit", LedgerUnavailable)
-            return True
+            return self._tidy(w, self.memos, ended=self.memos)
 
-        if not self._commit(verbs):
+        gone = self._commit(verbs)
+        if gone is None:
             return
         failpoint("end.after_commit")
+        retention.remove(gone)
         for live in self.live.values():
             live.leaving = True
         self.memos.clear()
@@ -531,40 +544,97 @@ class Run:
         w.end_attempt(self.search.id, trial, "displaced", reason)
         w.move_trial(self.search.id, trial, TrialState.PAUSED, reason, displaced=True)
 
-    def _record(self, w: Writer, trial: int, attempt: int, record: CheckpointRecord) -> list[Path]:
-        """Writes the checkpoint's row, forgets the rows it makes superfluous, and returns the folders to delete."""
-        path = self.paths.relative(Path(record.path))
+    def _save(self, trial: int, attempt: int, record: CheckpointRecord) -> None:
+        """Commits a checkpoint that comes without a report."""
+
+        def verbs(w: Writer) -> list[Path]:
+            self._record(w, trial, attempt, record)
+            return self._tidy(w, {trial}, saved=trial, ended=() if trial in self.memos else {trial})
+
+        retention.remove(self._commit(verbs))
+        if trial in self.memos:
+            self._remember(self.memos[trial], record)
+
+    def _record(self, w: Writer, trial: int, attempt: int, record: CheckpointRecord) -> None:
         failpoint("checkpoint.before_row", LedgerUnavailable)
         w.checkpoint(
             self.search.id,
             trial,
             attempt,
             record.epoch,
-            path=path,
+            path=self.paths.relative(Path(record.path)),
             bytes=record.bytes,
             manifest_sha256=record.manifest_sha256,
         )
-        memo = self.memos.get(trial)
-        gone = self._superfluous(w, trial, has_own=trial)
-        if memo is not None and memo.parent is not None and memo.checkpoint is None:
-            gone += self._superfluous(w, memo.parent, has_own=trial)
+
+    def _tidy(
+        self, w: Writer, trials: Collection[int], *, saved: int | None = None, ended: Collection[int] = ()
+    ) -> list[Path]:
+        """Forgets the rows of checkpoints that may go, and returns the folders to delete.
+
+        Args:
+            trials: whose checkpoints are looked at.
+            saved: one that has a checkpoint of its own by now, so that its parent's may go.
+            ended: those of them that will not train on.
+        """
+        memo = self.memos.get(saved) if saved is not None else None
+        parents = {memo.parent} if memo is not None and memo.parent is not None and memo.checkpoint is None else set()
+        gone: list[Checkpoint] = []
+        for trial in sorted({*trials, *parents}):
+            needy = [
+                memo.from_epoch
+                for number, memo in self.memos.items()
+                if memo.parent == trial and memo.checkpoint is None and number != saved and number not in ended
+            ]
+            there, best = w.checkpoints(self.search.id, trial), w.best_epoch(self.search.id, trial)
+            trains = trial in self.memos and trial not in ended
+            gone += retention.superfluous(there, best, self.spec.checkpoints.keep, needy, trains=trains)
         for checkpoint in gone:
             w.forget_checkpoint(self.search.id, checkpoint.trial, checkpoint.attempt, checkpoint.epoch)
         return [self.paths.absolute(checkpoint.path) for checkpoint in gone]
 
-    def _superfluous(self, w: Writer, trial: int, *, has_own: int) -> list[Checkpoint]:
-        """Checkpoints of a trial that may go; the clone `has_own` has one of its own by now."""
-        needy = [
-            memo.from_epoch
-            for number, memo in self.memos.items()
-            if memo.parent == trial and memo.checkpoint is None and number != has_own
-        ]
-        there, best = w.checkpoints(self.search.id, trial), w.best_epoch(self.search.id, trial)
-        return retention.superfluous(there, best, self.spec.checkpoints.keep, needy)
+    def _go_back(self, trial: int, reason: str) -> None:
+        """The checkpoint that an attempt should go on from does not verify: the trial goes on from the one before."""
+        live, memo = self.live[trial], self.memos[trial]
+        assert live.start is not None
+        path = self.paths.relative(live.start.path)
+        owner = trial if live.start is memo.checkpoint else memo.parent
+        assert owner is not None
+        rows = self.ledger.checkpoints(self.search.id, owner)
+        damaged = next(row for row in rows if row.path == path)
+        before = self.saved(max((row for row in rows if row != damaged), key=retention.age, default=None))
+        to = f"epoch {before.epoch}" if before else "the beginning"
+
+        def verbs(w: Writer) -> None:
+            w.forget_checkpoint(self.search.id, owner, damaged.attempt, damaged.epoch, damage=reason)
+            w.end_attempt(self.search.id, trial, "damaged", reason)
+            why = f"its checkpoint of epoch {damaged.epoch} is damaged, again from {to}"
+            w.move_trial(self.search.id, trial, TrialState.PENDING, why)
+
+        self._commit(verbs)
+        retention.remove([live.start.path])
+        if owner == trial:
+            memo.checkpoint = before
+        memo.best_loss = self.best_loss(trial, before)
+        live.leaving = True
+        self.ready.add(trial)
+
+    def best_loss(self, trial: int, saved: Saved | None) -> float | None:
+        """The trial's lowest loss up to a checkpoint; None if there is none."""
+        row = self.ledger.trial(self.search.id, trial)
+        if saved is None or row.value is None or row.best_epoch is None or row.best_epoch > saved.epoch:
+            return None
+        return self.study.objective.loss(row.value)
+
+    def saved(self, row: Checkpoint | None) -> Saved | None:
+        """What an attempt needs of a checkpoint's row."""
+        if row is None:
+            return None
+        return Saved(path=self.paths.absolute(row.path), epoch=row.epoch, manifest_sha256=row.manifest_sha256)
 
     def _remember(self, memo: TrialMemo, record: CheckpointRecord) -> None:
         """The trial goes on from this checkpoint. Only what is saved counts as its best so far: it is trained again."""
-        memo.checkpoint = (Path(record.path), record.epoch)
+        memo.checkpoint = Saved(path=Path(record.path), epoch=record.epoch, manifest_sha256=record.manifest_sha256)
         loss = self.study.objective.loss(_finite(record.metrics.get(self._metric, math.nan)))
         if math.isfinite(loss) and (memo.best_loss is None or loss < memo.best_loss):
             memo.best_loss = loss
@@ -605,6 +675,11 @@ _OUTCOMES = {
     ActionKind.PAUSE: ("paused", TrialState.PAUSED),
 }
 """What a verdict does to the attempt and to the trial; other kinds change neither."""
+
+
+def _ended_by(actions: Iterable[Action]) -> set[int]:
+    """The trials that will not train on after these verdicts."""
+    return {action.trial for action in actions if action.kind in _OUTCOMES and action.kind is not ActionKind.PAUSE}
 
 
 def _describe(failure: Failure) -> str:

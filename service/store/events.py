@@ -38,6 +38,9 @@ class EventKind(StrEnum):
     """`epoch`, `bytes`."""
     CHECKPOINT_DELETED = "checkpoint.deleted"
     """Retention removed its files. `epoch`."""
+    CHECKPOINT_DAMAGED = "checkpoint.damaged"
+    """Its files did not verify when a trial was to go on from it; it is deleted, an earlier one is used. `epoch`,
+    `reason`."""
     RUNNER_FAILED = "runner.failed"
     """The runner met an error of its own and gave up; the coordinator starts another. `traceback`."""
     WARNING = "warning"

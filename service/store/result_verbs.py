@@ -127,8 +127,13 @@ class ResultVerbs(SearchVerbs):
         data = {"epoch": epoch, "bytes": bytes}
         append(self._connection, search, EventKind.CHECKPOINT_COMMITTED, data, trial=trial, attempt=attempt)
 
-    def forget_checkpoint(self, search: str, trial: int, attempt: int, epoch: int) -> None:
-        """Marks a checkpoint deleted, before its files are; event `checkpoint.deleted`.
+    def forget_checkpoint(
+        self, search: str, trial: int, attempt: int, epoch: int, *, damage: str | None = None
+    ) -> None:
+        """Marks a checkpoint deleted, before its files are; event `checkpoint.deleted`, or `checkpoint.damaged`.
+
+        Args:
+            damage: what is wrong with its files, None for one that may go.
 
         Raises:
             NotFound: no such checkpoint, or it is marked already.
@@ -146,8 +151,9 @@ class ResultVerbs(SearchVerbs):
                 f"checkpoint of epoch {epoch} of attempt {attempt} of trial {trial} of search {search}: "
                 "got none, must be committed and not deleted; list them with checkpoints()"
             )
-        data = {"epoch": epoch}
-        append(self._connection, search, EventKind.CHECKPOINT_DELETED, data, trial=trial, attempt=attempt)
+        kind = EventKind.CHECKPOINT_DELETED if damage is None else EventKind.CHECKPOINT_DAMAGED
+        data = {"epoch": epoch} if damage is None else {"epoch": epoch, "reason": damage}
+        append(self._connection, search, kind, data, trial=trial, attempt=attempt)
 
     def checkpoints(self, search: str, trial: int | None = None) -> list[Checkpoint]:
         """As `Reader.checkpoints`, with what this transaction has written."""

@@ -182,14 +182,23 @@ def write_sealed(path: Path, content: Mapping[str, Any]) -> FileEntry:
     return seal(path)
 
 
-def read(path: str | Path) -> Checkpoint:
+def read(path: str | Path, manifest_sha256: str | None = None) -> Checkpoint:
     """Verify a checkpoint, every hash included, and return it.
 
+    Args:
+        path: Its folder.
+        manifest_sha256: What the manifest's own SHA-256 must be, hexadecimal; None where nobody wrote that down.
+
     Raises:
-        CheckpointError: It is incomplete, damaged, or of another kind or format version.
+        CheckpointError: It is incomplete, damaged, another one, or of another kind or format version.
     """
     folder = Path(path).absolute()
     manifest, sha256 = _read_manifest(folder)
+    if manifest_sha256 is not None and sha256 != manifest_sha256:
+        raise CheckpointError(
+            f"{folder / MANIFEST}: got SHA-256 {sha256}, must be {manifest_sha256} as it was when it was committed; "
+            f"{_WAY_OUT}"
+        )
     files = manifest["files"]
     for name, must in files.items():
         _check_file(folder, name, must)

@@ -23,6 +23,7 @@ import torch.distributed as dist
 from torch._C._distributed_c10d import TCPStore  # what torch.distributed gives out under the same name, with types
 
 from trainables.assignment import Assignment
+from trainables.checkpoints.resuming import DamagedError
 from trainables.failpoints import failpoint
 from trainables.functions import FunctionTrainable
 from trainables.gang.baseline import Baseline
@@ -214,7 +215,7 @@ class Rank:
         try:
             return call()
         except (Exception, SystemExit, Interrupted) as error:  # noqa: BLE001  (user code may raise anything, sys.exit included)
-            failure = Failure.of(error, kind, self._place.rank)
+            failure = Failure.of(error, "checkpoint" if isinstance(error, DamagedError) else kind, self._place.rank)
         self.forget()
         if self._place.device.type == "cuda":
             # Some CUDA errors spoil the process for good; this raises then, and the process is not used again.

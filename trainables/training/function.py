@@ -14,8 +14,9 @@ from functools import partial
 from pathlib import Path
 
 from trainables.assignment import Assignment
-from trainables.checkpoints.checkpoint import Checkpoint, CheckpointError, checkpoint_name, read
+from trainables.checkpoints.checkpoint import Checkpoint, CheckpointError, checkpoint_name
 from trainables.checkpoints.folders import FILES, KIND, seal_folder
+from trainables.checkpoints.resuming import resume_point
 from trainables.functions import FunctionTrainable, Report, Run, Save
 from trainables.result import CheckpointRecord
 from trainables.training.attempt import EpochMeasures, FileWriter, Place, SavedFiles
@@ -34,7 +35,7 @@ class FunctionAttempt:
 
     Raises:
         ValueError: The checkpoint to go on from was not written by a function.
-        CheckpointError: It is incomplete or damaged.
+        DamagedError: It does not verify.
     """
 
     def __init__(self, assignment: Assignment, trainable: FunctionTrainable, place: Place) -> None:
@@ -43,8 +44,8 @@ class FunctionAttempt:
         self._report: Report | None = None
         self.resumed_from: CheckpointRecord | None = None
         folder: Path | None = None
-        if assignment.resume_from is not None:
-            checkpoint = read(assignment.resume_from)
+        checkpoint = resume_point(assignment)
+        if checkpoint is not None:
             folder, self.resumed_from = _folder_of(checkpoint), checkpoint.record
         self._epoch = self.resumed_from.epoch if self.resumed_from else 0
         self._turns: Turns[Report] = Turns(partial(trainable, dict(assignment.config), self._run(folder)))

@@ -19,8 +19,9 @@ from safetensors.torch import save_file
 from torch import nn
 
 from trainables.assignment import Assignment
-from trainables.checkpoints.checkpoint import Checkpoint, FileEntry, read, seal, training_name
+from trainables.checkpoints.checkpoint import Checkpoint, FileEntry, seal, training_name
 from trainables.checkpoints.host import copied
+from trainables.checkpoints.resuming import resume_point
 from trainables.checkpoints.shards import shard_files, shard_name, write_index
 from trainables.checkpoints.weights import copied_weights, read_weights
 from trainables.protocol import Datasets, Trainable
@@ -119,8 +120,9 @@ class PipelinedAttempt:
         self._growth = GrowthWatch()
         self._epoch = 0
         self.resumed_from: CheckpointRecord | None = None
-        if assignment.resume_from is not None:
-            self._resume(read(assignment.resume_from))
+        checkpoint = resume_point(assignment)
+        if checkpoint is not None:
+            self._resume(checkpoint)
         else:
             seed_everything(derived_seed(assignment.seed, "rank", 0, place.rank))
 

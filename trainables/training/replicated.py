@@ -16,8 +16,9 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from trainables.assignment import Assignment
-from trainables.checkpoints.checkpoint import WEIGHTS, Checkpoint, FileEntry, read, seal, training_name
+from trainables.checkpoints.checkpoint import WEIGHTS, Checkpoint, FileEntry, seal, training_name
 from trainables.checkpoints.host import copied
+from trainables.checkpoints.resuming import resume_point
 from trainables.checkpoints.weights import copied_weights, load_weights
 from trainables.protocol import Datasets, Trainable
 from trainables.result import CheckpointRecord
@@ -102,8 +103,9 @@ class ReplicatedAttempt:
         self._growth = GrowthWatch()
         self._epoch = 0
         self.resumed_from: CheckpointRecord | None = None
-        if assignment.resume_from is not None:
-            self._resume(read(assignment.resume_from))
+        checkpoint = resume_point(assignment)
+        if checkpoint is not None:
+            self._resume(checkpoint)
         else:
             seed_everything(derived_seed(assignment.seed, "rank", 0, place.rank))
 

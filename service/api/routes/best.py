@@ -73,7 +73,7 @@ def _checkpoint(search: str, context: Context) -> Checkpoint:
     if found is None:
         raise NotFound(f"checkpoint: got search {search} without one of its best trial, must have one; ask again later")
     try:
-        return read(context.store / found[1].path)
+        return read(context.store / found[1].path, found[1].manifest_sha256)
     except CheckpointError as error:
         log.error("search %s: its best checkpoint is damaged: %s", search, error)  # the path in it is not for clients
         raise _gone(search) from None

@@ -32,7 +32,8 @@ def started(searches, **spec):
 def write(driver: Driver, epoch: int) -> Path:
     """What the gang's thread does, whole: a checkpoint of that epoch, of which no report tells."""
     directory = Path(driver.gangs[0].assignment.directory)
-    return Path(CheckpointWriter(directory, epoch).commit([], {"loss": 0.5}, {}).path)
+    facts = {"search": driver.run.search.id, "trial": 0}
+    return Path(CheckpointWriter(directory, epoch).commit([], {"loss": 0.5}, facts).path)
 
 
 def test_a_checkpoint_that_was_whole_when_its_gang_broke_is_where_the_trial_goes_on(searches):
@@ -81,7 +82,7 @@ def test_its_record_comes_with_the_next_report(searches):
     record = driver.gangs[0].commit_checkpoint()
     driver.train(0, checkpoint=record)
     assert [row.epoch for row in searches.ledger.checkpoints(search)] == [1]
-    assert driver.run.memos[0].checkpoint == (Path(record.path), 1)
+    assert driver.run.memos[0].checkpoint.path == Path(record.path)
 
 
 def test_the_verdict_that_ends_a_trial_waits_for_it_and_commits_both_together(searches):
