@@ -81,7 +81,7 @@ class AttemptView(View):
     gang: str | None = Field(description="Its name in the Ray dashboard.")
     pids: list[int] = Field(description="Processes of the gang, by rank.")
     outcome: str | None = Field(
-        description="None while it runs; completed, stopped, paused, displaced, failed, crashed, lost, cancelled, damaged."
+        description="None, then completed, stopped, paused, displaced, failed, crashed, lost, damaged, cancelled."
     )
     reason: str = Field(description="Why it ended so.")
     started_at: datetime = Field(description="When it began.")
