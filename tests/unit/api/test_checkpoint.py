@@ -7,8 +7,10 @@ import shutil
 import tarfile
 
 import pytest
+from sqlalchemy import update
 
 from service.api.routes import best
+from service.store.tables import checkpoints
 from tests.unit.api.test_bad_input import assert_problem
 from trainables import verify
 from trainables.checkpoints.checkpoint import CheckpointWriter, seal
@@ -25,8 +27,15 @@ def checkpoint(service, ended):
     shutil.rmtree(folder)
     writer = CheckpointWriter(folder.parent, committed.epoch)
     (writer.aside / "model.safetensors").write_bytes(WEIGHTS)
-    writer.commit([seal(writer.aside / "model.safetensors")], {"loss": trial.value}, {})
+    record = writer.commit([seal(writer.aside / "model.safetensors")], {"loss": trial.value}, {})
+    note(service, record.manifest_sha256)
     return folder
+
+
+def note(service, manifest_sha256: str) -> None:
+    """The ledger knows these files as the committed ones; its own verbs write a row once."""
+    with service.searches.ledger._database.writing() as connection:
+        connection.execute(update(checkpoints).values(manifest_sha256=manifest_sha256))
 
 
 @pytest.fixture
@@ -59,7 +68,7 @@ def test_a_functions_files_come_with_their_subfolders_whatever_their_names(servi
     name = 'files/deep/ä "quoted";\nname'
     (writer.aside / "files" / "deep").mkdir(parents=True)
     (writer.aside / name).write_text("mine")
-    writer.commit(seal_folder(writer.aside), {"loss": trial.value}, {"kind": KIND})
+    note(service, writer.commit(seal_folder(writer.aside), {"loss": trial.value}, {"kind": KIND}).manifest_sha256)
     with tarfile.open(fileobj=io.BytesIO(service.http.get(url).content)) as tar:
         assert name in tar.getnames()
         tar.extractall(tmp_path / "unpacked", filter="data")
@@ -126,3 +135,8 @@ def test_a_checkpoint_that_is_removed_after_it_was_verified_is_a_404(service, ch
 def test_a_search_without_a_value_has_none(service):
     search = service.searches.submit()
     assert_problem(service.http.get(f"/v1/searches/{search}/best/checkpoint"), 404)
+
+
+def test_nor_is_a_whole_one_that_is_not_the_one_that_was_committed(service, checkpoint, url):
+    note(service, "0" * 64)
+    assert "damaged" in assert_problem(service.http.get(url), 404)["detail"]
