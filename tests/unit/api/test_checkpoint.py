@@ -123,7 +123,7 @@ def test_a_checkpoint_that_is_removed_while_it_is_sent_still_comes_whole(service
 def test_a_checkpoint_that_is_removed_after_it_was_verified_is_a_404(service, checkpoint, url, monkeypatch):
     verified = best.read
 
-    def read_then_remove(path):
+    def read_then_remove(path, sha256):
         found = verified(path)
         shutil.rmtree(path)
         return found
