@@ -16,7 +16,7 @@ from service.coordinator.cluster import Cluster
 from service.errors import LedgerUnavailable
 from service.models import Lease, Search
 from service.schemas import spec_of
-from service.states import Intent, SearchState
+from service.states import Intent, SearchState, TrialState
 from service.store import Ledger, Writer
 from trainables.failpoints import failpoint
 
@@ -93,7 +93,8 @@ class Tick:
         counts = self._ledger.counts(search.id)
         begun = sum(counts.values())
         unfinished = sum(count for state, count in counts.items() if not state.is_terminal)
-        still_to_come = (spec.budget.trials or 0) - begun if search.intent is Intent.RUN else 0
+        # Clones are not part of the budget, so more may have begun than it has trials.
+        still_to_come = max(0, (spec.budget.trials or 0) - begun) if search.intent is Intent.RUN else 0
         usable = 0 if search.on_hold else min(spec.parallelism, unfinished + still_to_come)
         return Claim(
             search=search.id,
@@ -111,15 +112,24 @@ class Tick:
 
     def _start(self, search: str) -> None:
         failures = self._ledger.runner_failures(search)
-        with self._ledger.write(self._lease) as writer:  # also where nothing is written: an old coordinator stops here
-            if len(failures) >= MAX_RUNNER_FAILURES:
-                last = str(failures[-1].data["traceback"]).strip().splitlines()[-1]
-                reason = f"its runner failed {len(failures)} times without a report in between; the last: {last}"
-                writer.move_search(search, SearchState.FAILED, reason)
-                return
+        if len(failures) >= MAX_RUNNER_FAILURES:
+            last = str(failures[-1].data["traceback"]).strip().splitlines()[-1]
+            self._fail(search, f"its runner failed {len(failures)} times without a report in between; the last: {last}")
+            return
         # No process has the runner's name in this cluster, so its death is confirmed: no need to wait for the lease.
-        lease = self._ledger.seize_lease(lease_name(search), f"runner/{uuid.uuid4()}", START_S)
+        owner = f"runner/{uuid.uuid4()}"
+        lease = self._ledger.seize_lease(lease_name(search), owner, START_S, under=self._lease)
         failpoint("runner.before_start")
         self._cluster.start_runner(search, lease)
         failpoint("runner.after_start")
         log.info("search %s: runner started under lease epoch %d", search, lease.epoch)
+
+    def _fail(self, search: str, reason: str) -> None:
+        """Ends a search that has no runner any more, and with it what its last runner left open."""
+        trials = [trial for trial in self._ledger.trials(search) if not trial.state.is_terminal]
+        with self._ledger.write(self._lease) as writer:
+            for trial in trials:
+                if trial.state is TrialState.RUNNING:
+                    writer.end_attempt(search, trial.number, "lost", reason)
+                writer.move_trial(search, trial.number, TrialState.CANCELLED, f"the search ended: {reason}")
+            writer.move_search(search, SearchState.FAILED, reason)

@@ -78,9 +78,10 @@ def recover(*, ledger: Ledger, lease: Lease, search: Search, store: Path, backof
     if not history:
         _enqueue(run)
     run.heed(search)
-    live = (run.paths.absolute(checkpoint.path) for checkpoint in ledger.checkpoints(search.id))
     failpoint("recovery.before_sweep")
-    retention.sweep(run.paths.root, live)
+    with ledger.write(lease) as writer:  # so that no successor commits files meanwhile that would seem to be orphans
+        live = [run.paths.absolute(checkpoint.path) for checkpoint in writer.checkpoints(search.id)]
+        retention.sweep(run.paths.root, live)
     return run
 
 

@@ -60,9 +60,21 @@ class Leases:
             epoch = row.epoch if row.owner == owner else row.epoch + 1
             return self._grant(connection, Lease(name=name, owner=owner, epoch=epoch), ttl_s)
 
-    def seize_lease(self, name: str, owner: str, ttl_s: float) -> Lease:
-        """Takes a lease whoever holds it, with the next epoch. Only where the holder's death is confirmed."""
+    def seize_lease(self, name: str, owner: str, ttl_s: float, under: Lease | None = None) -> Lease:
+        """Takes a lease whoever holds it, with the next epoch. Only where the holder's death is confirmed.
+
+        Args:
+            name: of the lease.
+            owner: unique to one process life, not empty.
+            ttl_s: seconds until it expires unless renewed.
+            under: the lease of whoever seizes it for another; checked in the same transaction. Default: none.
+
+        Raises:
+            Fenced: `under` was taken over; nothing was seized.
+        """
         with self._database.writing() as connection:
+            if under is not None:
+                check_lease(connection, under)
             row = self._locked(connection, name)
             return self._grant(connection, Lease(name=name, owner=owner, epoch=row.epoch + 1), ttl_s)
 

@@ -210,6 +210,45 @@ def test_a_search_that_failed_for_its_runner_gets_no_further_one_and_frees_its_s
     assert ledger.search(other).allowance == 2
 
 
+def test_a_search_that_failed_for_its_runner_leaves_no_trial_and_no_attempt_open(ledger, cluster, tick):
+    # Given a search whose runner had a trial on a gang and another one waiting, and fails again and again
+    search = submit(ledger)
+    tick()
+    with ledger.write(cluster.alive[search]) as writer:
+        for trial in range(2):
+            writer.propose(search, trial, {}, {}, {"number": trial})
+        writer.begin_attempt(search, 0, 0)
+    for _ in range(MAX_RUNNER_FAILURES):
+        with ledger.write(cluster.alive.pop(search)) as writer:
+            writer.event(search, EventKind.RUNNER_FAILED, {"traceback": "Traceback\nKeyError: 'x'"})
+        tick()
+    # Then nothing of it seems to run
+    assert ledger.search(search).state is SearchState.FAILED
+    assert {trial.state for trial in ledger.trials(search)} == {TrialState.CANCELLED}
+    assert [attempt.outcome for attempt in ledger.attempts(search, 0)] == ["lost"]
+
+
+def test_a_coordinator_that_stands_still_before_it_starts_a_runner_takes_no_lease_from_a_living_one(
+    ledger, cluster, tick, monkeypatch
+):
+    # Given a coordinator that has seen a runner missing, and stands still
+    search = submit(ledger)
+    runner_failures = ledger.runner_failures
+
+    def stand_still(_):
+        monkeypatch.setattr(ledger, "runner_failures", runner_failures)
+        Tick(ledger, cluster, ledger.seize_lease("coordinator", "successor", 3600))()
+        return []
+
+    monkeypatch.setattr(ledger, "runner_failures", stand_still)
+    # When it goes on after its successor has started one
+    with pytest.raises(Fenced):
+        tick()
+    # Then that one holds its lease still
+    assert cluster.started == [(search, 1)]
+    ledger.renew_lease(cluster.alive[search], 15)
+
+
 def test_a_search_near_its_end_gives_up_slots_that_it_has_no_trials_for(ledger, cluster, tick):
     search = submit(ledger, budget={"trials": 2, "epochs": 1})
     tick()
@@ -229,6 +268,20 @@ def test_a_search_that_is_stopped_keeps_slots_for_its_running_trials_only(ledger
         writer.propose(search, 0, {}, {}, proposal={})
     ledger.request(search, Intent.STOP)
     tick()
+    assert ledger.search(search).allowance == 1
+
+
+def test_clones_beyond_the_budget_of_trials_leave_the_other_trials_their_slots(ledger, cluster, tick):
+    # Given a population whose clones have begun, so that more trials have begun than the budget has
+    search = submit(ledger, budget={"trials": 2, "epochs": 3})
+    tick()
+    with ledger.write(cluster.alive[search]) as writer:
+        for trial in range(5):
+            writer.propose(search, trial, {}, {}, {"number": trial})
+            if trial < 4:
+                writer.move_trial(search, trial, TrialState.STOPPED, "a clone takes its place")
+    tick()
+    # Then the one that has not ended keeps a slot
     assert ledger.search(search).allowance == 1
 
 

@@ -6,6 +6,8 @@ import random
 
 import pytest
 
+from service.errors import Fenced
+from service.runner import recovery
 from service.states import SearchState
 from tests.support.judge import judge
 from tests.support.runs import Searches
@@ -93,6 +95,26 @@ def test_only_checkpoints_that_the_ledger_lists_are_left_on_disk(searches):
     found = set((searches.store / search).glob("trial-*/attempt-*/*"))
     assert found == listed
     assert not half_written.exists()
+
+
+def test_a_runner_that_stands_still_while_it_recovers_deletes_nothing_of_its_successors(searches, monkeypatch):
+    # Given a runner that is about to delete the files that no row names, and stands still there
+    search = searches.submit("random", trials=2, epochs=3)
+    Driver(searches.run(search)).step()
+
+    def stand_still(place):
+        if place == "recovery.before_sweep":
+            # When its successor takes over meanwhile, and commits checkpoints of its own
+            monkeypatch.setattr(recovery, "failpoint", lambda _: None)
+            Driver(searches.run(search)).to_the_end()
+
+    monkeypatch.setattr(recovery, "failpoint", stand_still)
+    # Then it finds itself fenced when it goes on, and every file that the ledger lists is there
+    with pytest.raises(Fenced):
+        searches.run(search)
+    listed = [searches.store / checkpoint.path for checkpoint in searches.ledger.checkpoints(search)]
+    assert listed
+    assert all(folder.exists() for folder in listed)
 
 
 def test_of_each_trial_the_best_and_the_newest_checkpoint_are_kept(searches):
