@@ -4,15 +4,18 @@ RungError
 ├── InvalidInput          422  the request is understood and refused, with a path for each fault
 │   ├── MalformedBody     400  the body is not JSON or YAML at all
 │   └── IdempotencyMismatch 422  an Idempotency-Key came back with another body
+├── BodyTooSlow           408
 ├── BodyTooLarge          413
 ├── UnsupportedMediaType  415
 ├── Unauthenticated       401
 ├── Forbidden             403  a host or origin that is not ours
+│   └── ScopeMissing      403  the key may not do this
 ├── NotFound              404
 ├── Conflict              409  legal request, wrong moment
 │   ├── IllegalTransition 409  the state diagram has no such edge
 │   └── AlreadyReported   409  this epoch was reported before
 ├── PreconditionFailed    412  If-Match names another version than the present one
+├── TooManyRequests       429  a key asks too often, or an address guesses keys
 ├── TooManyStreams        503  the cap on open event streams is reached
 ├── LedgerUnavailable     503  the database does not answer
 ├── ClusterUnavailable    503  Ray does not answer
@@ -97,6 +100,13 @@ class IdempotencyMismatch(InvalidInput):
     title = "The idempotency key belongs to another request"
 
 
+class BodyTooSlow(RungError):
+    """The body did not arrive in time."""
+
+    status = 408
+    title = "The body took too long"
+
+
 class BodyTooLarge(RungError):
     """The body is larger than a spec can need."""
 
@@ -112,7 +122,7 @@ class UnsupportedMediaType(RungError):
 
 
 class Unauthenticated(RungError):
-    """No token, or not the right one."""
+    """No key or token, or none that is valid: unknown, mistyped, expired or revoked."""
 
     status = 401
     title = "A valid bearer token is required"
@@ -123,6 +133,19 @@ class Forbidden(RungError):
 
     status = 403
     title = "The host or origin is not allowed"
+
+
+class ScopeMissing(Forbidden):
+    """The key is valid, and lacks the scope that this route needs."""
+
+    title = "The key may not do this"
+
+
+class TooManyRequests(RungError):
+    """More requests than are served to one key, or more wrong keys than are looked at from one address."""
+
+    status = 429
+    title = "Too many requests"
 
 
 class NotFound(RungError):

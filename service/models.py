@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from service.access import Scope
 from service.states import Intent, SearchState, TrialState
 
 Json = Mapping[str, Any]
@@ -22,6 +23,7 @@ class Search:
 
     Attributes:
         id: 12 lower-case letters and digits, made by the ledger.
+        project: whose it is; it never changes.
         spec: the resolved spec as it was submitted: every default filled in, as `service.schemas.SearchSpec` dumps it.
         trainable_path: `module:Class`, resolved when the search was submitted.
         state_reason: why it is in its state; for a queued search what it waits for.
@@ -33,6 +35,7 @@ class Search:
     """
 
     id: str
+    project: str
     name: str
     trainable: str
     trainable_path: str
@@ -184,3 +187,75 @@ class Lease:
     name: str
     owner: str
     epoch: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Project:
+    """A name that searches and keys belong to; a key of one sees nothing of another."""
+
+    name: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Key:
+    """An API key as the ledger knows it: everything but the secret.
+
+    Attributes:
+        id: 8 characters, part of the key's text.
+        name: for people; need not be unique.
+        sha256: of the key's text, hexadecimal; never shown.
+        project: the only one it sees; None: every one.
+        created_by: id of the principal that made it.
+        expires_at: when it ends by itself; None: never.
+        revoked_at: when a person ended it; None: nobody has.
+        last_used_at: coarse, to the minute; None: never used.
+    """
+
+    id: str
+    name: str
+    sha256: str
+    project: str | None
+    scopes: frozenset[Scope]
+    created_by: str
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    last_used_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Session:
+    """A browser that has logged in with a key.
+
+    Attributes:
+        sha256: of the cookie's secret, hexadecimal.
+        key: id of the key it logged in with, or that of the operator; it may do what that key may.
+        expires_at: when it ends by itself.
+    """
+
+    sha256: str
+    key: str
+    created_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AuditEntry:
+    """One line of the audit log: somebody wrote, or tried to.
+
+    Attributes:
+        seq: 1, 2, 3 ... in the order of writing; gaps are possible.
+        principal: id of the key, or that of the operator.
+        project: the project it is bound to; None: none.
+        path: of the request, with its query.
+        status: HTTP status of the answer.
+    """
+
+    seq: int
+    at: datetime
+    principal: str
+    project: str | None
+    method: str
+    path: str
+    status: int

@@ -74,6 +74,14 @@ class Settings:
     """Largest request body, in bytes; a larger one is answered 413."""
     max_streams: int = 500
     """Event streams open at once; one more is answered 503."""
+    max_streams_per_key: int = 100
+    """Event streams that one API key may have open at once; the operator's token may have all."""
+    max_requests_per_s: float = 200.0
+    """Requests a second that one key or token is served for long, five seconds' worth at once; then 429."""
+    max_failures_per_min: float = 60.0
+    """Wrong keys a minute that are looked at from one address; then 429."""
+    session_hours: float = 12.0
+    """Hours after which a browser has to log in again."""
     failpoints: str = ""
     """Faults to strike at named places, for tests only: see `docs/failpoints.md`. Empty: none."""
 
@@ -134,6 +142,11 @@ class Settings:
         """Where clients find the API, without a slash at the end."""
         scheme = "https" if self.tls_cert else "http"
         return (self.url or f"{scheme}://{self.host}:{self.port}").rstrip("/")
+
+    @property
+    def has_tls(self) -> bool:
+        """Whether browsers reach the service by https, so that a cookie may be kept to that."""
+        return bool(self.tls_cert) or self.behind_proxy
 
     @property
     def trainable_list(self) -> tuple[str, ...]:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import ray
@@ -14,6 +15,7 @@ from ray.exceptions import GetTimeoutError, RayError, RayTaskError
 from ray.serve.handle import DeploymentHandle
 from starlette.types import ASGIApp
 
+from service.api.authentication import Authenticator
 from service.api.binding import bind_to_own_address
 from service.api.context import Context
 from service.api.http import build_http, guarded
@@ -42,11 +44,12 @@ class Events:
             read=lambda search, after, limit: ledger.events(search, after=after, limit=limit),
             newest=lambda search: ledger.search(search).last_seq,
             max_streams=settings.max_streams,
+            max_streams_per_key=settings.max_streams_per_key,
         )
 
-    async def follow(self, search: str, after: int) -> AsyncIterator[str | None]:
+    async def follow(self, search: str, after: int, principal: str) -> AsyncIterator[str | None]:
         """The events as JSON; None as a sign of life."""
-        async for event in self._tail.follow(search, after):
+        async for event in self._tail.follow(search, after, principal):
             yield event_view(event).model_dump_json() if event is not None else None
 
 
@@ -74,16 +77,19 @@ class Api:
             raise ConfigurationError(
                 f"RUNG_TOKEN: got nothing, and {settings.token_file} does not exist; must be a secret; run `rung up`"
             )
+        ledger = Ledger.open(settings.ledger_url)
         context = Context(
-            ledger=Ledger.open(settings.ledger_url),
+            ledger=ledger,
+            authenticator=Authenticator(ledger, token, timedelta(hours=settings.session_hours)),
             registry=Registry.parse(settings.trainables),
             store=settings.store_dir,
             nodes=nodes,
             poke=self._poke,
             coordinator_age_s=self._coordinator_age_s,
             follow=self._follow,
+            has_tls=settings.has_tls,
         )
-        return guarded(build_http(context), settings, token)
+        return guarded(build_http(context), context, settings)
 
     def _poke(self) -> None:
         self._coordinator.poke.remote()
@@ -95,8 +101,8 @@ class Api:
             self._coordinator = start_coordinator()
             raise ClusterUnavailable(f"coordinator: got no answer ({type(error).__name__}), must look") from None
 
-    async def _follow(self, search: str, after: int) -> AsyncIterator[EventView | None]:
-        stream: Any = self._events.follow.remote(search, after)
+    async def _follow(self, search: str, after: int, principal: str) -> AsyncIterator[EventView | None]:
+        stream: Any = self._events.follow.remote(search, after, principal)
         try:
             async for text in stream:
                 yield EventView.model_validate_json(text) if text is not None else None

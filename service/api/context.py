@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Annotated
 
 from fastapi import Depends, Request
-from fastapi import Path as PathParameter
 
+from service.api.authentication import Authenticator
 from service.coordinator import Node
 from service.schemas import EventView
 from service.store import Ledger
@@ -21,22 +21,27 @@ class Context:
     """The service as the routes see it.
 
     Attributes:
+        authenticator: opens and closes sessions.
         ledger: the truth; its calls block, so routes that use it are plain functions, which FastAPI runs in threads.
         registry: the trainables there are.
         store: folder of the checkpoints.
         nodes: the cluster's nodes; raises `ClusterUnavailable`.
         poke: tells the coordinator that there is something new; never fails, since it looks by itself too.
         coordinator_age_s: seconds since the coordinator's last look at the ledger; raises `ClusterUnavailable`.
-        follow: the events of a search after a sequence number, as they come; None as a sign of life.
+        follow: the events of a search after a sequence number for a principal's id, as they come; None as a sign of
+            life.
+        has_tls: whether browsers come by https.
     """
 
+    authenticator: Authenticator
     ledger: Ledger
     registry: Registry
     store: Path
     nodes: Callable[[], Sequence[Node]]
     poke: Callable[[], None]
     coordinator_age_s: Callable[[], float]
-    follow: Callable[[str, int], AsyncIterator[EventView | None]]
+    follow: Callable[[str, int, str], AsyncIterator[EventView | None]]
+    has_tls: bool
 
 
 def _context(request: Request) -> Context:
@@ -46,6 +51,3 @@ def _context(request: Request) -> Context:
 
 ContextDep = Annotated[Context, Depends(_context)]
 """A route's parameter of this type is the process's context."""
-
-SearchId = Annotated[str, PathParameter(pattern=r"^[^\x00]{1,64}$", description="Id of the search")]
-"""A route's parameter of this type; PostgreSQL's text holds no NUL."""

@@ -1,25 +1,47 @@
-"""The outermost ASGI layer: host, origin, token and body size are checked before any route exists. Deny by default.
+"""The outermost ASGI layer: host, origin, key, scope, rate and body are checked before any route exists.
 
-Everything needs the bearer token but `GET /healthz`. The Host and Origin checks stop a web page that was made to
-resolve to this address (DNS rebinding) even when a browser would send the token.
+Deny by default: what `scopes` does not list needs `admin`. The Host and Origin checks stop a web page that was made to
+resolve to this address (DNS rebinding) even when a browser would send a cookie; a write by cookie needs more, which is
+in `browsers`.
 """
 
 from __future__ import annotations
 
-import hmac
+import asyncio
+import logging
 from collections.abc import Collection
-from urllib.parse import urlsplit
 
+from fastapi.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.access import Principal
+from service.api.authentication import Authenticator, Caller
+from service.api.browsers import check_forgery, cookie_of, host_name, netloc
+from service.api.limits import Buckets
 from service.api.problems import problem_response
-from service.errors import BodyTooLarge, Forbidden, RungError, Unauthenticated
+from service.api.scopes import Access, access_of
+from service.errors import (
+    BodyTooLarge,
+    BodyTooSlow,
+    Forbidden,
+    LedgerUnavailable,
+    RungError,
+    ScopeMissing,
+    Unauthenticated,
+)
+from service.store import Ledger
 
-OPEN_PATHS = frozenset({"/healthz"})
-"""What may be asked without a token."""
+log = logging.getLogger(__name__)
 
+CALLER = "rung.caller"
+"""Key of the ASGI scope under which routes find who asks; absent on open routes."""
+
+BODY_S = 30.0
+"""Seconds that a body may take to arrive."""
+
+_NOTED_PATH = 1000
 _HEADERS = {
     b"x-content-type-options": b"nosniff",
     b"referrer-policy": b"no-referrer",
@@ -31,19 +53,36 @@ _HEADERS = {
 class Guard:
     """Wraps the whole application."""
 
-    def __init__(self, app: ASGIApp, *, token: str, hosts: Collection[str], max_body_bytes: int) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        authenticator: Authenticator,
+        ledger: Ledger,
+        hosts: Collection[str],
+        max_body_bytes: int,
+        requests: Buckets,
+        failures: Buckets,
+        body_s: float = BODY_S,
+    ) -> None:
         """Args:
         app: what is guarded.
-        token: the bearer token; not empty.
+        authenticator: says who asks.
+        ledger: keeps the audit log.
         hosts: names that the Host header may carry, without port.
         max_body_bytes: largest body.
+        requests: how often one principal may ask.
+        failures: how often one address may be wrong.
+        body_s: seconds that a body may take to arrive.
         """
-        if not token:
-            raise ValueError("token: got an empty one, must be a secret; run `rung up`, or set RUNG_TOKEN")
         self._app = app
-        self._token = token.encode()
+        self._authenticator = authenticator
+        self._ledger = ledger
         self._hosts = hosts
         self._max_body_bytes = max_body_bytes
+        self._requests = requests
+        self._failures = failures
+        self._body_s = body_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one connection."""
@@ -52,30 +91,63 @@ class Guard:
             return
         if scope["type"] != "http":  # no route speaks anything else
             raise ValueError(f"scope type: got {scope['type']!r}, must be http")
+        answer = _with_headers(send)
         try:
-            self._check(scope)
+            access = self._admit(scope)
+            if access.is_open:
+                caller = None
+            else:
+                caller = await self._recognise(scope)
+                self._requests.take(caller.principal.id)
+                if access.is_noted:
+                    answer = self._noting(caller.principal, scope, answer)
+                self._permit(caller, access, scope)
             body = await self._read(receive)
         except RungError as error:
-            await self._answer(problem_response(error), scope, receive, send)
+            await self._refuse(error, scope, receive, answer)
             return
         if body is not None:  # a body that broke off may read as a whole one, and must not be acted on
-            await self._app(scope, _replay(body, receive), _with_headers(send))
+            inner = scope if caller is None else {**scope, CALLER: caller}
+            await self._app(inner, _replay(body, receive), answer)
 
-    def _check(self, scope: Scope) -> None:
+    def _admit(self, scope: Scope) -> Access:
+        """What can be said before anybody is asked: whether the request is meant for this service at all."""
         headers = Headers(scope=scope)
-        host = _host_name(headers.get("host", ""))
+        host = host_name(headers.get("host", ""))
         if host not in self._hosts:
             raise Forbidden(f"Host: got {host or 'nothing'}, must be a name of this service; set RUNG_ALLOWED_HOSTS")
         origin = headers.get("origin")
-        if origin is not None and _origin_name(origin) not in self._hosts:
+        if origin is not None and host_name(netloc(origin)) not in self._hosts:
             raise Forbidden(f"Origin: got {origin}, must be this service itself; other pages may not call it")
-        if scope["path"] in OPEN_PATHS:
-            return
-        scheme, _, token = headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not hmac.compare_digest(token.encode(), self._token):
-            got = "no token" if not token else "a token that is not valid"
-            raise Unauthenticated(f"Authorization: got {got}, must be `Bearer <token>`; `rung up` made it in its home")
-        declared = headers.get("content-length", "0")
+        return access_of(scope["method"], scope["path"])
+
+    async def _recognise(self, scope: Scope) -> Caller:
+        """Who asks, by key or by cookie; of both the key counts."""
+        headers = Headers(scope=scope)
+        scheme, _, key = headers.get("authorization", "").partition(" ")
+        cookie = None if scheme else cookie_of(headers)
+        if not key and cookie is None:
+            raise Unauthenticated("Authorization: got no key, must be `Bearer <key>`; `rung up` made one in its home")
+        try:
+            if cookie is not None:
+                caller: Caller = await run_in_threadpool(self._authenticator.by_cookie, cookie)
+                check_forgery(caller, scope["method"], headers)
+            elif scheme.lower() != "bearer":
+                raise Unauthenticated(f"Authorization: got the scheme {scheme!a:.20}, must be `Bearer <key>`")
+            else:
+                caller = await run_in_threadpool(self._authenticator.by_key, key)
+        except Unauthenticated:
+            self._failures.take((scope.get("client") or ("nobody",))[0])
+            raise
+        return caller
+
+    def _permit(self, caller: Caller, access: Access, scope: Scope) -> None:
+        if access.scope is not None and not caller.principal.may(access.scope):
+            raise ScopeMissing(
+                f"{scope['method']} {scope['path'][:200]}: got key {caller.principal.id} without the scope "
+                f"{access.scope}, must have it; ask for another key"
+            )
+        declared = Headers(scope=scope).get("content-length", "0")
         if not declared.isdigit() or int(declared) > self._max_body_bytes:
             raise self._too_large()
 
@@ -83,35 +155,46 @@ class Guard:
         """The whole body, up to the limit; None if the client went away before its end."""
         body = bytearray()
         more = True
-        while more:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                return None
-            body += message.get("body", b"")
-            more = message.get("more_body", False)
-            if len(body) > self._max_body_bytes:
-                raise self._too_large()
+        try:
+            async with asyncio.timeout(self._body_s):
+                while more:
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        return None
+                    body += message.get("body", b"")
+                    more = message.get("more_body", False)
+                    if len(body) > self._max_body_bytes:
+                        raise self._too_large()
+        except TimeoutError:
+            raise BodyTooSlow(
+                f"body: got a part of it in {self._body_s:g} s, must be whole by then; send it again"
+            ) from None
         return bytes(body)
 
-    async def _answer(self, response: Response, scope: Scope, receive: Receive, send: Send) -> None:
-        await response(scope, receive, _with_headers(send))
+    def _noting(self, principal: Principal, scope: Scope, send: Send) -> Send:
+        """Puts the answer into the audit log before the client sees its first byte."""
+        query = scope["query_string"].decode("latin-1")
+        path = (scope["path"] + (f"?{query}" if query else ""))[:_NOTED_PATH].replace("\0", "\ufffd")
+
+        def note(status: int) -> None:
+            try:
+                self._ledger.note_write(principal, method=scope["method"], path=path, status=status)
+            except LedgerUnavailable as error:  # what was written is written; the log of the process has the line
+                log.error("audit: %s %s %s %d: %s", principal.id, scope["method"], path, status, error)
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                await run_in_threadpool(note, message["status"])
+            await send(message)
+
+        return sending
+
+    async def _refuse(self, error: RungError, scope: Scope, receive: Receive, send: Send) -> None:
+        response: Response = problem_response(error)
+        await response(scope, receive, send)
 
     def _too_large(self) -> BodyTooLarge:
         return BodyTooLarge(f"body: got more than allowed, must be <= {self._max_body_bytes} bytes; shorten the spec")
-
-
-def _host_name(netloc: str) -> str:
-    """The name without its port, lower-case; `[::1]` keeps its brackets."""
-    name = netloc.rpartition("]")[0] + "]" if netloc.startswith("[") else netloc.partition(":")[0]
-    return name.lower()
-
-
-def _origin_name(origin: str) -> str:
-    """The name in an Origin header, empty where there is none (`null`, or no URL at all)."""
-    try:
-        return _host_name(urlsplit(origin).netloc)
-    except ValueError:
-        return ""
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

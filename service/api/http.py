@@ -12,9 +12,25 @@ from service import __version__
 from service.api import problems
 from service.api.context import Context
 from service.api.guard import Guard
-from service.api.routes import best, catalog, control, events, health, searches, trials
+from service.api.limits import Buckets
+from service.api.routes import (
+    audit_log,
+    best,
+    catalog,
+    control,
+    events,
+    health,
+    keys,
+    projects,
+    searches,
+    session,
+    trials,
+)
 from service.schemas import SearchSpec, change_schema
 from service.settings import Settings
+
+_BURST_S = 5.0
+"""Seconds' worth of requests that may come at once."""
 
 
 class _Rung(FastAPI):
@@ -40,11 +56,28 @@ def build_http(context: Context) -> FastAPI:
     )
     app.state.context = context
     problems.install(app)
-    for module in (searches, control, trials, best, events, catalog, health):
+    for module in (searches, control, trials, best, events, catalog, keys, projects, session, audit_log, health):
         app.include_router(module.router)
     return app
 
 
-def guarded(app: ASGIApp, settings: Settings, token: str) -> Guard:
+def guarded(app: ASGIApp, context: Context, settings: Settings) -> Guard:
     """The application as it meets the world."""
-    return Guard(app, token=token, hosts=settings.host_names, max_body_bytes=settings.max_body_bytes)
+    per_s, per_min = settings.max_requests_per_s, settings.max_failures_per_min
+    return Guard(
+        app,
+        authenticator=context.authenticator,
+        ledger=context.ledger,
+        hosts=settings.host_names,
+        max_body_bytes=settings.max_body_bytes,
+        requests=Buckets(
+            per_s=per_s,
+            burst=max(1.0, _BURST_S * per_s),
+            must=f"requests: got more than RUNG_MAX_REQUESTS_PER_S ({per_s:g}) with one key, must be fewer; ask slower",
+        ),
+        failures=Buckets(
+            per_s=per_min / 60,
+            burst=max(1.0, per_min),
+            must=f"Authorization: got more than {per_min:g} wrong keys a minute from one address; correct the key",
+        ),
+    )

@@ -14,6 +14,8 @@ from service.errors import FieldFault, InvalidInput, LedgerUnavailable, NotFound
 
 log = logging.getLogger(__name__)
 
+_RETRIED = frozenset({429, 503})
+
 MEDIA_TYPE = "application/problem+json"
 
 
@@ -22,7 +24,7 @@ def problem_response(error: RungError) -> JSONResponse:
     problem = error.to_problem()
     if error.status == 500:
         problem["detail"] = "the service met an error of its own; its log has the reason"
-    headers = {"Retry-After": str(error.retry_after_s or 2)} if error.status == 503 else {}
+    headers = {"Retry-After": str(error.retry_after_s or 2)} if error.status in _RETRIED else {}
     if error.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     return JSONResponse(problem, status_code=error.status, media_type=MEDIA_TYPE, headers=headers)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
+from service.access import OPERATOR
 from service.errors import LedgerUnavailable, TooManyStreams
 from service.models import Event
 from service.states import SearchState
@@ -41,6 +43,7 @@ class Tail:
         read: Callable[[str, int, int], list[Event]],
         newest: Callable[[str], int],
         max_streams: int,
+        max_streams_per_key: int,
         poll_s: float = 0.2,
         idle_s: float = 15.0,
     ) -> None:
@@ -48,12 +51,15 @@ class Tail:
         read: events of a search after a sequence number, at most so many; blocks, so it runs in a thread.
         newest: sequence of a search's newest event; blocks too.
         max_streams: how many may follow at once.
+        max_streams_per_key: how many of them one key may have; the operator may have all.
         poll_s: seconds between two looks at the ledger for one search.
         idle_s: seconds of silence after which a sign of life is sent.
         """
         self._read = read
         self._newest = newest
         self._max_streams = max_streams
+        self._max_streams_per_key = max_streams_per_key
+        self._of_key: Counter[str] = Counter()
         self._poll_s = poll_s
         self._idle_s = idle_s
         self._watches: dict[str, _Watch] = {}
@@ -63,14 +69,25 @@ class Tail:
         """How many follow at present."""
         return sum(watch.followers for watch in self._watches.values())
 
-    async def follow(self, search: str, after: int) -> AsyncIterator[Event | None]:
+    async def follow(self, search: str, after: int, principal: str = OPERATOR) -> AsyncIterator[Event | None]:
         """Every event after `after`, in order and without a gap; None as a sign of life; ends with the search.
+
+        Args:
+            search: its id.
+            after: sequence of the last event that is known.
+            principal: id of who follows.
 
         The first thing that comes is a None: whoever gets it has been let in.
 
         Raises:
-            TooManyStreams: the cap is reached.
+            TooManyStreams: a cap is reached.
         """
+        if principal != OPERATOR and self._of_key[principal] >= self._max_streams_per_key:
+            raise TooManyStreams(
+                f"streams: got one more than {self._max_streams_per_key} of key {principal}, must be at most that "
+                "many; close one, or poll",
+                retry_after_s=5,
+            )
         if self.streams >= self._max_streams:
             raise TooManyStreams(
                 f"streams: got one more than {self._max_streams}, must be at most that many; close one, or poll",
@@ -81,12 +98,15 @@ class Tail:
             watch = self._watches[search] = _Watch()
             watch.poller = asyncio.create_task(self._poll(search, watch))
         watch.followers += 1
+        self._of_key[principal] += 1
         try:
             yield None
             async for event in self._events(search, watch, after):
                 yield event
         finally:
             watch.followers -= 1
+            self._of_key[principal] -= 1
+            self._of_key += Counter()  # forgets those that have none
 
     async def _events(self, search: str, watch: _Watch, after: int) -> AsyncIterator[Event | None]:
         while True:

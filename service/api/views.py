@@ -33,6 +33,7 @@ def search_view(ledger: Ledger, search: Search) -> SearchView:
     link = f"/v1/searches/{search.id}"
     return SearchView(
         id=search.id,
+        project=search.project,
         name=search.name,
         trainable=search.trainable,
         algorithm=_algorithm_name(spec),

@@ -14,7 +14,7 @@ import httpx2
 
 from service.errors import FieldFault
 
-_PASSING = frozenset({502, 503, 504})
+_PASSING = frozenset({429, 502, 503, 504})
 
 
 class ClientError(Exception):

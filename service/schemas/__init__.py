@@ -4,6 +4,17 @@ The API answers with them and the client reads them, so neither can drift from t
 a trainable are the API's; rules of a search space are `search_spaces`'.
 """
 
+from service.schemas.access import (
+    AuditEntryView,
+    AuditPage,
+    KeyPage,
+    KeyRequest,
+    KeyView,
+    NewKeyView,
+    ProjectRequest,
+    ProjectView,
+    SessionView,
+)
 from service.schemas.bulk import Bulk, BulkView
 from service.schemas.changes import change_schema, changed, spec_of, with_enqueued
 from service.schemas.faults import faults_of, parse_spec
@@ -38,6 +49,8 @@ from service.schemas.views import (
 __all__ = [
     "AlgorithmView",
     "AttemptView",
+    "AuditEntryView",
+    "AuditPage",
     "AuditView",
     "BestView",
     "Budget",
@@ -49,7 +62,13 @@ __all__ = [
     "EventView",
     "ForecastView",
     "Health",
+    "KeyPage",
+    "KeyRequest",
+    "KeyView",
+    "NewKeyView",
     "Objective",
+    "ProjectRequest",
+    "ProjectView",
     "ReportView",
     "Resources",
     "Retries",
@@ -57,6 +76,7 @@ __all__ = [
     "SearchPage",
     "SearchSpec",
     "SearchView",
+    "SessionView",
     "TrainableView",
     "TrialPage",
     "TrialView",

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from service.access import DEFAULT_PROJECT
 from service.states import SearchState, TrialState
 
 
@@ -44,6 +45,7 @@ class SearchView(View):
     """One search and its progress."""
 
     id: str = Field(description="12 lower-case letters and digits.")
+    project: str = Field(DEFAULT_PROJECT, description="Whose it is.")
     name: str = Field(description="For people; need not be unique.")
     trainable: str = Field(description="Name of its trainable.")
     algorithm: str = Field(description="The preset, or sampler+scheduler.")

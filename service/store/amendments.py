@@ -58,6 +58,7 @@ class Amendments:
             if idempotency is not None and not insert_unless_there(
                 connection,
                 idempotency_keys,
+                principal=idempotency.principal,
                 key=idempotency.key,
                 request_sha256=idempotency.request_sha256,
                 search=search,

@@ -8,17 +8,21 @@ from contextlib import contextmanager
 from service.errors import LedgerUnavailable
 from service.models import Lease
 from service.store.amendments import Amendments
+from service.store.audit_log import AuditLog
 from service.store.database import Database
 from service.store.engine import connect
+from service.store.keys import Keys
 from service.store.leases import Leases, check_lease
 from service.store.migrate import migrate
+from service.store.projects import Projects
 from service.store.reader import Reader
+from service.store.sessions import Sessions
 from service.store.submissions import Submissions
 from service.store.writer import Writer
 from trainables.failpoints import failpoint
 
 
-class Ledger(Reader, Submissions, Amendments, Leases):
+class Ledger(Reader, Submissions, Amendments, Leases, Projects, Keys, Sessions, AuditLog):
     """Every fact about searches, in SQLite or PostgreSQL.
 
     **Thread safety.** One object serves all threads of a process, and any number of processes may open the same URL.
@@ -26,7 +30,8 @@ class Ledger(Reader, Submissions, Amendments, Leases):
     `engine.WAIT_S`): never make one on an event loop.
 
     **Ownership.** State is written by whoever holds the lease, through `write`. Without a lease people write: `submit`,
-    `request`, `amend`, `pause`, `resume`. Events and reports are append-only; a terminal state never changes.
+    `request`, `amend`, `pause`, `resume`; projects, keys, sessions and the audit log need none. Events and reports are
+    append-only; a terminal state never changes.
 
     **By value.** What is passed in is copied, what comes out is frozen and fresh: it does not change under its reader.
 

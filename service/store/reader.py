@@ -43,9 +43,27 @@ class Reader:
         with self._database.reading() as connection:
             return read_search(connection, search)
 
+    def require_search(self, search: str, *, project: str | None = None) -> None:
+        """Returns if there is a search of this id.
+
+        Args:
+            search: its id.
+            project: only if it is this project's; None: anybody's.
+
+        Raises:
+            NotFound: there is none; whether another project has it is not told.
+        """
+        query = select(searches.c.id).where(searches.c.id == search)
+        if project is not None:
+            query = query.where(searches.c.project == project)
+        with self._database.reading() as connection:
+            if connection.scalar(query) is None:
+                raise _no_search(search)
+
     def searches(
         self,
         *,
+        project: str | None = None,
         state: SearchState | None = None,
         name: str | None = None,
         tag: str | None = None,
@@ -55,6 +73,7 @@ class Reader:
         """A page of searches, newest first.
 
         Args:
+            project: only those of this project.
             state: only those in this state.
             name: only those of exactly this name.
             tag: only those with this tag: `key=value`, or `key` for any value.
@@ -65,6 +84,8 @@ class Reader:
             InvalidInput: the cursor is none.
         """
         query = select(searches).order_by(searches.c.created_at.desc(), searches.c.id.desc()).limit(limit + 1)
+        if project is not None:
+            query = query.where(searches.c.project == project)
         if state is not None:
             query = query.where(searches.c.state == state)
         if name is not None:
@@ -220,8 +241,12 @@ def read_search(connection: Connection, search: str) -> Search:
     """
     row = connection.execute(select(searches).where(searches.c.id == search)).mappings().one_or_none()
     if row is None:
-        raise NotFound(f"search: got {search}, must be the id of a search; list them with GET /v1/searches")
+        raise _no_search(search)
     return to_search(row)
+
+
+def _no_search(search: str) -> NotFound:
+    return NotFound(f"search: got {search}, must be the id of a search; list them with GET /v1/searches")
 
 
 def live_checkpoints(search: str, trial: int | None) -> Select[Any]:

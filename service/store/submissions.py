@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection, insert, select, update
 
+from service.access import DEFAULT_PROJECT, OPERATOR
 from service.errors import IdempotencyMismatch, IllegalTransition, LedgerUnavailable
 from service.models import Json, Search
 from service.states import Intent, SearchState, TrialState
@@ -16,6 +17,7 @@ from service.store.database import Database
 from service.store.engine import insert_unless_there
 from service.store.events import EventKind
 from service.store.journal import append
+from service.store.projects import require_project
 from service.store.reader import read_search
 from service.store.tables import idempotency_keys, search_tags, searches, trials
 from service.store.transitions import illegal, move_search, move_trial
@@ -32,12 +34,14 @@ class IdempotencyKey:
     """A client's promise that it means one request, however often that arrives.
 
     Attributes:
+        principal: id of who promises; equal keys of two principals have nothing to do with each other.
         key: the `Idempotency-Key` header, at most 255 characters.
         request_sha256: hash of the request's body, hexadecimal.
     """
 
     key: str
     request_sha256: str
+    principal: str = OPERATOR
 
 
 class Submissions:
@@ -47,7 +51,14 @@ class Submissions:
         self._database = database
 
     def submit(
-        self, *, spec: Json, name: str, trainable: str, trainable_path: str, idempotency: IdempotencyKey | None = None
+        self,
+        *,
+        spec: Json,
+        name: str,
+        trainable: str,
+        trainable_path: str,
+        project: str = DEFAULT_PROJECT,
+        idempotency: IdempotencyKey | None = None,
     ) -> tuple[Search, bool]:
         """Accepts a search: row, event and key in one transaction.
 
@@ -56,6 +67,7 @@ class Submissions:
             name: of the search.
             trainable: its name.
             trainable_path: `module:Class`.
+            project: whose it is.
             idempotency: None for a request that may be carried out twice.
 
         Returns:
@@ -63,13 +75,16 @@ class Submissions:
 
         Raises:
             IdempotencyMismatch: the key was used with another request.
+            NotFound: no such project.
         """
         search = _new_id()
         now = datetime.now(UTC)
         with self._database.writing() as connection:
+            require_project(connection, project)
             if idempotency is not None and not insert_unless_there(
                 connection,
                 idempotency_keys,
+                principal=idempotency.principal,
                 key=idempotency.key,
                 request_sha256=idempotency.request_sha256,
                 search=search,
@@ -80,6 +95,7 @@ class Submissions:
             connection.execute(
                 insert(searches).values(
                     id=search,
+                    project=project,
                     name=name,
                     trainable=trainable,
                     trainable_path=trainable_path,
@@ -133,7 +149,9 @@ def answered(connection: Connection, idempotency: IdempotencyKey) -> Search:
         IdempotencyMismatch: the key was used with another request.
     """
     known = idempotency_keys.c
-    query = select(known.search, known.request_sha256).where(known.key == idempotency.key)
+    query = select(known.search, known.request_sha256).where(
+        known.principal == idempotency.principal, known.key == idempotency.key
+    )
     search, request_sha256 = connection.execute(query).one()
     if request_sha256 != idempotency.request_sha256:
         raise IdempotencyMismatch(

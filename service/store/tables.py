@@ -28,6 +28,8 @@ from sqlalchemy import (
     text,
 )
 
+from service.access import DEFAULT_PROJECT
+
 
 class UtcDateTime(TypeDecorator[datetime]):
     """An aware datetime in UTC, to the microsecond; SQLite, which has no zones, keeps it without one."""
@@ -60,6 +62,13 @@ metadata = MetaData(
     }
 )
 
+projects = Table(
+    "projects",
+    metadata,
+    Column("name", String(63), primary_key=True),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
 searches = Table(
     "searches",
     metadata,
@@ -79,7 +88,10 @@ searches = Table(
     Column("changes", JSON, nullable=False, server_default="{}"),
     Column("version", Integer, nullable=False, server_default="1"),
     Column("on_hold", Boolean, nullable=False, server_default=false()),
+    # Added later, when SQLite can give a column a default or a foreign key, not both.
+    Column("project", String(63), nullable=False, server_default=DEFAULT_PROJECT),
     Index(None, "created_at", "id"),
+    Index(None, "project", "created_at", "id"),
 )
 """One row a search. Its row lock orders the search's events."""
 
@@ -212,9 +224,51 @@ leases = Table(
 idempotency_keys = Table(
     "idempotency_keys",
     metadata,
+    Column("principal", String(8), primary_key=True),
     Column("key", String(255), primary_key=True),
     Column("request_sha256", String(64), nullable=False),
     # Checked at commit: the key is claimed first, so that the loser of a race makes no search.
     Column("search", ForeignKey(searches.c.id, deferrable=True, initially="DEFERRED"), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
 )
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("id", String(8), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("project", ForeignKey(projects.c.name)),
+    Column("scopes", JSON, nullable=False),
+    Column("created_by", String(8), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime),
+    Column("revoked_at", UtcDateTime),
+    Column("last_used_at", UtcDateTime),
+    Index(None, "project"),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("sha256", String(64), primary_key=True),
+    Column("key", String(8), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+    Index(None, "expires_at"),
+)
+"""`key` may be the operator, who has no row in `keys`."""
+
+audit_log = Table(
+    "audit_log",
+    metadata,
+    Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("principal", String(8), nullable=False),
+    Column("project", String(63)),
+    Column("method", String(16), nullable=False),
+    Column("path", Text, nullable=False),
+    Column("status", Integer, nullable=False),
+    Index(None, "project", "seq"),
+)
+"""Append-only. Who wrote; what was done to a search is in its events."""

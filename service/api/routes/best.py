@@ -14,7 +14,8 @@ from urllib.parse import quote
 from fastapi import APIRouter, Query
 from fastapi.responses import Response, StreamingResponse
 
-from service.api.context import Context, ContextDep, SearchId
+from service.api.context import Context, ContextDep
+from service.api.principals import SearchId
 from service.api.views import best_view
 from service.errors import NotFound
 from service.schemas import BestView

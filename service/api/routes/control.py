@@ -12,7 +12,9 @@ from fastapi import APIRouter, Header, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from search_spaces import Space, SpaceError, SpaceErrors
-from service.api.context import Context, ContextDep, SearchId
+from service.access import Principal
+from service.api.context import Context, ContextDep
+from service.api.principals import PrincipalDep, SearchId, VisibleProject
 from service.api.submission import read_body
 from service.api.views import etag, search_view
 from service.errors import Conflict, FieldFault, IllegalTransition, InvalidInput
@@ -64,11 +66,13 @@ async def enqueue(
     search: SearchId,
     request: Request,
     context: ContextDep,
+    principal: PrincipalDep,
     idempotency_key: Annotated[str | None, Header(max_length=255)] = None,
 ) -> SearchView:
     """Adds a configuration, to be tried next; parameters left out are sampled. It counts towards budget.trials."""
     body, content_type = await request.body(), request.headers.get("content-type", "")
-    view: SearchView = await run_in_threadpool(_enqueue, context, search, body, content_type, idempotency_key)
+    idempotency = _idempotency(idempotency_key, search, body, principal)
+    view: SearchView = await run_in_threadpool(_enqueue, context, search, body, content_type, idempotency)
     return view
 
 
@@ -97,27 +101,27 @@ def resume(search: SearchId, context: ContextDep) -> SearchView:
 
 
 @router.post("/v1/searches:stop", status_code=202)
-def stop_all(bulk: Bulk, context: ContextDep) -> BulkView:
+def stop_all(bulk: Bulk, context: ContextDep, project: VisibleProject) -> BulkView:
     """The same for every search that the filter finds; with `dry_run`, only counts them."""
-    return _ask_all("stop", bulk, context)
+    return _ask_all("stop", bulk, context, project)
 
 
 @router.post("/v1/searches:cancel", status_code=202)
-def cancel_all(bulk: Bulk, context: ContextDep) -> BulkView:
+def cancel_all(bulk: Bulk, context: ContextDep, project: VisibleProject) -> BulkView:
     """The same for every search that the filter finds; with `dry_run`, only counts them."""
-    return _ask_all("cancel", bulk, context)
+    return _ask_all("cancel", bulk, context, project)
 
 
 @router.post("/v1/searches:pause", status_code=202)
-def pause_all(bulk: Bulk, context: ContextDep) -> BulkView:
+def pause_all(bulk: Bulk, context: ContextDep, project: VisibleProject) -> BulkView:
     """The same for every search that the filter finds; with `dry_run`, only counts them."""
-    return _ask_all("pause", bulk, context)
+    return _ask_all("pause", bulk, context, project)
 
 
 @router.post("/v1/searches:resume", status_code=202)
-def resume_all(bulk: Bulk, context: ContextDep) -> BulkView:
+def resume_all(bulk: Bulk, context: ContextDep, project: VisibleProject) -> BulkView:
     """The same for every search that the filter finds; with `dry_run`, only counts them."""
-    return _ask_all("resume", bulk, context)
+    return _ask_all("resume", bulk, context, project)
 
 
 def _change(context: Context, search: str, body: bytes, content_type: str, if_match: str | None) -> SearchView:
@@ -127,16 +131,21 @@ def _change(context: Context, search: str, body: bytes, content_type: str, if_ma
     return search_view(context.ledger, found)
 
 
-def _enqueue(context: Context, search: str, body: bytes, content_type: str, key: str | None) -> SearchView:
+def _enqueue(
+    context: Context, search: str, body: bytes, content_type: str, idempotency: IdempotencyKey | None
+) -> SearchView:
     config = read_body(body, content_type)
     if not isinstance(config, dict):
         raise InvalidInput.of(FieldFault(path="(body)", message="got no object, must be parameters and their values"))
-    idempotency = None
-    if key is not None:
-        digest = hashlib.sha256(b"enqueue\0" + search.encode() + b"\0" + body).hexdigest()
-        idempotency = IdempotencyKey(key=key, request_sha256=digest)
     add = partial(_with_configuration, context.ledger.tried(search), config)
     return search_view(context.ledger, context.ledger.amend(search, add, idempotency=idempotency))
+
+
+def _idempotency(key: str | None, search: str, body: bytes, principal: Principal) -> IdempotencyKey | None:
+    if key is None:
+        return None
+    digest = hashlib.sha256(b"enqueue\0" + search.encode() + b"\0" + body).hexdigest()
+    return IdempotencyKey(key=key, request_sha256=digest, principal=principal.id)
 
 
 def _with_configuration(tried: tuple[int, int], config: Json, search: Search) -> Json:
@@ -167,8 +176,8 @@ def _ask(verb: str, search: str, context: Context) -> SearchView:
     return search_view(context.ledger, found)
 
 
-def _ask_all(verb: str, bulk: Bulk, context: Context) -> BulkView:
-    found = [search for search in _matching(context.ledger, bulk) if not search.state.is_terminal]
+def _ask_all(verb: str, bulk: Bulk, context: Context, project: str | None) -> BulkView:
+    found = [search for search in _matching(context.ledger, bulk, project) if not search.state.is_terminal]
     refused: dict[str, str] = {}
     for search in [] if bulk.dry_run else found:
         try:
@@ -180,11 +189,13 @@ def _ask_all(verb: str, bulk: Bulk, context: Context) -> BulkView:
     return BulkView(matched=len(found), dry_run=bulk.dry_run, searches=[search.id for search in found], refused=refused)
 
 
-def _matching(ledger: Ledger, bulk: Bulk) -> list[Search]:
+def _matching(ledger: Ledger, bulk: Bulk, project: str | None) -> list[Search]:
     found: list[Search] = []
     cursor: str | None = None
     while True:
-        page = ledger.searches(state=bulk.state, name=bulk.name, tag=bulk.tag, limit=200, cursor=cursor)
+        page = ledger.searches(
+            project=project, state=bulk.state, name=bulk.name, tag=bulk.tag, limit=200, cursor=cursor
+        )
         found += page.items
         cursor = page.next_cursor
         if cursor is None:

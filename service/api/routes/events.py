@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query
-from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
-from service.api.context import ContextDep, SearchId
+from service.api.context import ContextDep
+from service.api.principals import PrincipalDep, SearchId
 from service.schemas import EventView
 
 router = APIRouter(tags=["events"])
@@ -25,14 +25,14 @@ _RETRY_MS = 1000
 async def events(
     search: SearchId,
     context: ContextDep,
+    principal: PrincipalDep,
     after: Annotated[int, Query(ge=0, le=MAX_SEQ, description="Begin after this sequence number")] = 0,
     last_event_id: Annotated[
         int | None, Header(ge=0, le=MAX_SEQ, description="The same, as browsers send it; it wins")
     ] = None,
 ) -> StreamingResponse:
     """Every event after a sequence number, then each new one as it is committed, until the search has ended."""
-    await run_in_threadpool(context.ledger.search, search)
-    stream = context.follow(search, after if last_event_id is None else last_event_id)
+    stream = context.follow(search, after if last_event_id is None else last_event_id, principal.id)
     await anext(stream)  # raises if there is no room, while the answer can still be a problem
     headers = {"X-Accel-Buffering": "no"}
     return StreamingResponse(_frames(stream), media_type="text/event-stream", headers=headers)

@@ -8,7 +8,9 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
-from service.api.context import Context, ContextDep, SearchId
+from service.access import Principal
+from service.api.context import Context, ContextDep
+from service.api.principals import PrincipalDep, SearchId, VisibleProject, owning
 from service.api.submission import Submission, cost_of, first_proposals, read_body, resolve
 from service.api.views import audit_view, etag, forecast_view, search_view
 from service.errors import FieldFault, InvalidInput
@@ -39,12 +41,16 @@ async def submit(
     request: Request,
     response: Response,
     context: ContextDep,
+    principal: PrincipalDep,
+    project: VisibleProject,
     idempotency_key: Annotated[str | None, Header(max_length=255)] = None,
 ) -> SearchView:
     """Accepts a search. With an `Idempotency-Key`, the same key and body get the same search again."""
-    body = await request.body()
-    content_type = request.headers.get("content-type", "")
-    search: SearchView = await run_in_threadpool(_submit, context, body, content_type, idempotency_key)
+    submission = await run_in_threadpool(
+        _resolve, context, await request.body(), request.headers.get("content-type", "")
+    )
+    idempotency = _idempotency(idempotency_key, await request.body(), principal, owning(project))
+    search: SearchView = await run_in_threadpool(_submit, context, submission, owning(project), idempotency)
     response.headers["Location"] = search.links["self"]
     return search
 
@@ -61,6 +67,7 @@ async def validate(request: Request, context: ContextDep) -> ValidationView:
 @router.get("/v1/searches")
 def list_searches(
     context: ContextDep,
+    project: VisibleProject,
     state: SearchState | None = None,
     name: Annotated[str | None, Query(max_length=64, pattern=_NO_NUL)] = None,
     tag: Annotated[str | None, Query(max_length=321, pattern=_NO_NUL, description="`key` or `key=value`")] = None,
@@ -68,7 +75,7 @@ def list_searches(
     cursor: Annotated[str | None, Query(max_length=256)] = None,
 ) -> SearchPage:
     """Searches, newest first."""
-    page = context.ledger.searches(state=state, name=name, tag=tag, limit=limit, cursor=cursor)
+    page = context.ledger.searches(project=project, state=state, name=name, tag=tag, limit=limit, cursor=cursor)
     return SearchPage(items=[search_view(context.ledger, s) for s in page.items], next_cursor=page.next_cursor)
 
 
@@ -86,27 +93,31 @@ def audit(search: SearchId, context: ContextDep) -> AuditView:
     return audit_view(search, audit_search(context.ledger, search))
 
 
-def _submit(context: Context, body: bytes, content_type: str, key: str | None) -> SearchView:
-    submission = _resolve(context, body, content_type)
+def _submit(context: Context, submission: Submission, project: str, idempotency: IdempotencyKey | None) -> SearchView:
     spec = submission.spec
     assert spec.name is not None
-    idempotency = None
-    if key is not None:
-        if not key.strip():
-            fault = FieldFault(path="Idempotency-Key", message="got an empty key, must have a character; leave it out")
-            raise InvalidInput.of(fault)
-        idempotency = IdempotencyKey(key=key, request_sha256=hashlib.sha256(body).hexdigest())
     search, is_new = context.ledger.submit(
         spec=spec.model_dump(mode="json"),
         name=spec.name,
         trainable=spec.trainable,
         trainable_path=submission.trainable_path,
+        project=project,
         idempotency=idempotency,
     )
     failpoint("submit.before_answer")
     if is_new:
         context.poke()
     return search_view(context.ledger, search)
+
+
+def _idempotency(key: str | None, body: bytes, principal: Principal, project: str) -> IdempotencyKey | None:
+    if key is None:
+        return None
+    if not key.strip():
+        fault = FieldFault(path="Idempotency-Key", message="got an empty key, must have a character; leave it out")
+        raise InvalidInput.of(fault)
+    request = hashlib.sha256(f"{project}\n".encode() + body).hexdigest()
+    return IdempotencyKey(key=key, request_sha256=request, principal=principal.id)
 
 
 def _validate(context: Context, body: bytes, content_type: str) -> ValidationView:

@@ -6,7 +6,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
-from service.api.context import ContextDep, SearchId
+from service.api.context import ContextDep
+from service.api.principals import SearchId
 from service.api.views import report_view, trial_view
 from service.schemas import ReportView, TrialPage, TrialView
 from service.states import TrialState

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import shutil
 from contextlib import aclosing
+from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
 from starlette.testclient import TestClient
 
+from service.access import Scope
+from service.api.authentication import Authenticator
 from service.api.context import Context
 from service.api.http import build_http, guarded
 from service.api.tail import Tail
@@ -74,16 +77,18 @@ def service(tmp_path, searches):
         read=lambda search, after, limit: ledger.events(search, after=after, limit=limit),
         newest=lambda search: ledger.search(search).last_seq,
         max_streams=3,
+        max_streams_per_key=2,
         poll_s=0.01,
         idle_s=0.05,
     )
 
-    async def follow(search, after):
-        async with aclosing(tail.follow(search, after)) as events:
+    async def follow(search, after, principal):
+        async with aclosing(tail.follow(search, after, principal)) as events:
             async for event in events:
                 yield event_view(event) if event is not None else None
 
     context = Context(
+        authenticator=Authenticator(ledger, TOKEN, timedelta(hours=1)),
         ledger=ledger,
         registry=REGISTRY,
         store=searches.store,
@@ -91,15 +96,39 @@ def service(tmp_path, searches):
         poke=lambda: pokes.append(1),
         coordinator_age_s=lambda: 0.1,
         follow=follow,
+        has_tls=False,
     )
-    settings = Settings(home=tmp_path, max_body_bytes=1 << 16)
+    settings = Settings(home=tmp_path, max_body_bytes=1 << 16, max_requests_per_s=10_000, max_failures_per_min=100_000)
     app = build_http(context)
-    door = guarded(app, settings, TOKEN)
+    door = guarded(app, context, settings)
     options = {"base_url": "http://127.0.0.1:8000", "raise_server_exceptions": False}
     with (
         TestClient(door, headers={"Authorization": f"Bearer {TOKEN}"}, **options) as http,
         TestClient(door, **options) as anonymous,
     ):
         yield SimpleNamespace(
-            http=http, anonymous=anonymous, app=app, door=door, pokes=pokes, tail=tail, searches=searches
+            http=http,
+            anonymous=anonymous,
+            app=app,
+            door=door,
+            pokes=pokes,
+            tail=tail,
+            searches=searches,
+            context=context,
         )
+
+
+@pytest.fixture
+def key_of(service):
+    """Makes a project, where there is none, and a key of it; returns the headers that carry the key."""
+
+    def make(project, *scopes, expires_at=None):
+        ledger = service.searches.ledger
+        if project is not None and not ledger.projects(name=project):
+            ledger.create_project(project)
+        _, secret = ledger.create_key(
+            name="test", project=project, scopes=scopes or [Scope.ADMIN], created_by="operator", expires_at=expires_at
+        )
+        return {"Authorization": f"Bearer {secret.text}"}
+
+    return make

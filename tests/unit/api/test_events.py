@@ -108,7 +108,12 @@ class Log:
         self.silent = False
 
     def tail(self, **options):
-        return Tail(read=self.read, newest=self.newest, poll_s=0.01, **{"max_streams": 100, "idle_s": 5.0, **options})
+        return Tail(
+            read=self.read,
+            newest=self.newest,
+            poll_s=0.01,
+            **{"max_streams": 100, "max_streams_per_key": 100, "idle_s": 5.0, **options},
+        )
 
     def read(self, search, after, limit):
         return self.ledger.events(search, after=after, limit=limit)
@@ -228,8 +233,8 @@ class Stream:
 
 def followed_over(stream):
     """What `Api` makes of a stream at the other end of its handle; an `Api` itself lives in Serve only."""
-    handle = SimpleNamespace(follow=SimpleNamespace(remote=lambda _search, _after: stream))
-    return Api.func_or_class._follow(SimpleNamespace(_events=handle), "s", 0)
+    handle = SimpleNamespace(follow=SimpleNamespace(remote=lambda _search, _after, _principal: stream))
+    return Api.func_or_class._follow(SimpleNamespace(_events=handle), "s", 0, "operator")
 
 
 def raised_elsewhere(error):
