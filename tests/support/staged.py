@@ -48,8 +48,24 @@ def spend(config: Config, layer: int, direction: str) -> None:
         log.write(json.dumps(line) + "\n")
 
 
+class RunsOutBackwards(torch.autograd.Function):
+    """Passes a tensor on; has no memory on the way back."""
+
+    @staticmethod
+    def forward(_ctx: Any, value: Tensor) -> Tensor:
+        return value.clone()
+
+    @staticmethod
+    def backward(_ctx: Any, *_gradients: Tensor) -> Tensor:
+        raise torch.OutOfMemoryError("CUDA out of memory, backwards")
+
+
 class Layer(nn.Module):
-    """One layer of the network."""
+    """One layer of the network.
+
+    `short` is where memory runs out: {"layer", "where" (forward, backward, evaluate), "above" (samples), "after"
+    (passes of that kind that have room for more)}.
+    """
 
     def __init__(self, config: Config, number: int) -> None:
         super().__init__()
@@ -57,15 +73,28 @@ class Layer(nn.Module):
         self.linear = nn.Linear(WIDTH, WIDTH)
         self.norm: nn.Module = nn.BatchNorm1d(WIDTH) if config.get("batch_norm") else nn.Identity()
         self.dropout = nn.Dropout(config.get("dropout", 0.0))
+        self.passes = 0
 
     def forward(self, inputs: Tensor) -> Tensor:
+        short = self.config.get("short", {"layer": None})
+        is_short = short["layer"] == self.number and self._runs_out(short, len(inputs))
+        if is_short and short["where"] != "backward":
+            raise torch.OutOfMemoryError("CUDA out of memory, forwards")
         if self.config.get("fail_layer") == self.number:
             raise {"value": ValueError, "oom": torch.OutOfMemoryError}[self.config.get("error", "value")](
                 "as asked for"
             )
         output: Tensor = torch.tanh(self.dropout(self.norm(self.linear(inputs))))
+        if is_short:
+            output = RunsOutBackwards.apply(output)
         # A layout that cannot be sent as it lies in memory.
         return Timed.apply(output, self.config, self.number).t().contiguous().t()
+
+    def _runs_out(self, short: Mapping[str, Any], num_samples: int) -> bool:
+        if self.training != (short["where"] != "evaluate") or num_samples <= short["above"]:
+            return False
+        self.passes += 1
+        return self.passes > short.get("after", 0)
 
 
 class Whole(nn.Module):
@@ -125,7 +154,9 @@ class Staged(Trainable):
                 Pairs(list(model.layers[:1]), gives=True),
                 Pairs([*model.layers[1:], model.out], gives=False),
             ]
-        return [nn.Sequential(*model.layers[:2]), nn.Sequential(model.layers[2], model.out)]
+        ends = [*range(4 - count, 3), 3]
+        parts = [model.layers[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
+        return [nn.Sequential(*part) for part in parts[:-1]] + [nn.Sequential(*parts[-1], model.out)]
 
     def optimizer(self, config: Config, model: nn.Module) -> Optimizer:
         if config.get("optimizer") == "adam":

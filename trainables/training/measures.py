@@ -26,8 +26,9 @@ _SUMMED = frozenset({"samples_per_s"})
 UNITS = {
     "samples_per_s": "Training samples per second of the training part, all ranks together.",
     "data_s": "Seconds that a rank waited for batches.",
-    "compute_s": "Seconds of the training part without that waiting and the next.",
+    "compute_s": "Seconds of the training part without that waiting and the next two.",
     "all_reduce_wait_s": "Seconds that a rank waited for others' gradients after its own were done; 0 over NCCL.",
+    "stage_wait_s": "Seconds that a rank of a pipeline waited for other stages; not what a GPU waited.",
     "evaluate_s": "Seconds of the evaluation.",
     "micro_batch_size": "Samples that a rank computed on at once, at the end of the epoch.",
     "rss_bytes": "Resident memory of a rank's process at the end, without its loading workers.",

@@ -5,7 +5,7 @@ Cutting is in `stages`, the epoch itself in `stage_loop`. What holds where every
 resumption on a CPU; and for models whose samples do not see each other in a pass, the same weights as in one process.
 
 Not built for pipelines, and refused: fp16 (whose scaled loss needs all stages to agree on a step), torch.compile and
-freezing. A rank that runs out of memory fails the trial as `oom`: the others have micro-batches on their way by then.
+freezing.
 """
 
 from __future__ import annotations
@@ -80,18 +80,16 @@ class PipelinedAttempt:
         self._optimizer = trainable.optimizer(config, self.model)
         self._schedule = trainable.schedule(config, self._optimizer)
         self._arithmetic = Arithmetic(settings.precision, place.device)
-        self._micro_batch = settings.micro_batch_size or -(
-            -settings.batch_size // (MICRO_BATCHES_PER_STAGE * place.world)
-        )
         self._loop = StageLoop(
             trainable,
             self.model,
             self._optimizer,
             self._arithmetic,
             place,
-            micro_batch=self._micro_batch,
+            micro_batch=settings.micro_batch_size or -(-settings.batch_size // (MICRO_BATCHES_PER_STAGE * place.world)),
             clip_norm=settings.clip_norm,
             seed=assignment.seed,
+            on_out_of_memory=assignment.on_out_of_memory,
         )
         options = checked_options(trainable, config, data)
         self._validation_sizes = cut_sizes(
@@ -148,8 +146,10 @@ class PipelinedAttempt:
         resources |= memory(place.device) | {
             "samples_per_s": sum(sizes) / place.world / training_s,  # summed over the ranks
             "data_s": watch.seconds["data"],
+            "compute_s": watch.seconds["train"] - self._loop.wait_s,
+            "stage_wait_s": self._loop.wait_s,
             "evaluate_s": watch.seconds["evaluate"],
-            "micro_batch_size": float(self._micro_batch),
+            "micro_batch_size": float(self._loop.micro_batch),
         }
         return EpochMeasures(
             epoch=epoch,
@@ -168,6 +168,7 @@ class PipelinedAttempt:
             "random": random_state(),
             "optimizer": copied(self._optimizer.state_dict()),
             "schedule": copied(self._schedule.state_dict()) if self._schedule else None,
+            "micro_batch": self._loop.micro_batch,
         }
         own, _ = copied_weights(self.model)
         weights = {stage.names[name]: tensor for name, tensor in own.items()}
@@ -208,6 +209,7 @@ class PipelinedAttempt:
             seed_everything(derived_seed(assignment.seed, "rank", self._epoch, place.rank))
             return
         self._optimizer.load_state_dict(state["optimizer"])
+        self._loop.micro_batch = min(self._loop.micro_batch, state["micro_batch"])
         if self._schedule is not None:
             self._schedule.load_state_dict(state["schedule"])
         restore_random_state(state["random"])
@@ -218,9 +220,11 @@ class PipelinedAttempt:
             self._warnings.append(missing)
 
     def _told(self, rss_bytes: float) -> tuple[str, ...]:
+        steps = self._loop.warnings if self._place.rank == 0 else []  # all ranks have the same
         growth = self._growth.see(rss_bytes)
-        told = (*self._warnings, *([growth] if growth else []))
+        told = (*self._warnings, *steps, *([growth] if growth else []))
         self._warnings.clear()
+        self._loop.warnings.clear()
         return told
 
 

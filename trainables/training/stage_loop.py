@@ -1,12 +1,14 @@
 """One epoch through stages: train exactly, evaluate exactly, as `loop` does where every rank has a copy of the model.
 
-Each rank takes part in every batch: the first feeds inputs, the last knows targets and losses. How micro-batches go
-from stage to stage is in `pipeline`; building, saving and resuming are in `pipelined`.
+Each rank takes part in every batch: the first feeds inputs, the last knows targets and losses. Where one runs out of
+memory, all of them forget the batch and take it again in micro-batches of half the size, as `step` has it for copies.
+How micro-batches go from stage to stage is in `pipeline`; building, saving and resuming are in `pipelined`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -16,14 +18,17 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 
+from trainables.assignment import OutOfMemory
 from trainables.protocol import Trainable
 from trainables.result import is_out_of_memory
 from trainables.training.attempt import Place
+from trainables.training.before import Before
 from trainables.training.loop import Stopwatch
 from trainables.training.micro_batches import micro_batches
-from trainables.training.pipeline import LossOf, MicroBatch, Pipeline
+from trainables.training.pipeline import Pipeline
 from trainables.training.precision import Arithmetic
 from trainables.training.seeds import derived_seed, kept_random_state, seed_everything
+from trainables.training.stage_calls import LossOf, MicroBatch
 from trainables.training.tensors import summed, to_device
 from trainables.training.validation import metric_names, sums_of
 
@@ -40,6 +45,13 @@ class StageLoop:
         micro_batch: Samples that go through the stages at once.
         clip_norm: See `TrainingSettings`.
         seed: Seed of what is random in loading.
+        on_out_of_memory: What running out of memory leads to.
+
+    Attributes:
+        micro_batch: As given, or what it was halved to.
+        wait_s: Seconds of training for which this rank has waited for other stages, what torch's schedules take by
+            themselves included. On a GPU over NCCL they are those of the host, and say little.
+        warnings: What the trial's people should know, in words; the caller empties it.
     """
 
     def __init__(
@@ -53,34 +65,40 @@ class StageLoop:
         micro_batch: int,
         clip_norm: float | None,
         seed: int,
+        on_out_of_memory: OutOfMemory,
     ) -> None:
         self._trainable = trainable
         self._model = model
         self._optimizer = optimizer
         self._arithmetic = arithmetic
         self._place = place
-        self._micro_batch = micro_batch
+        self.micro_batch = micro_batch
         self._clip_norm = clip_norm
         self._seed = seed
-        self._pipeline = Pipeline(model, place, arithmetic.autocast)
+        self._halves = on_out_of_memory == "halve_micro_batch"
+        self._pipeline = Pipeline(model, place, arithmetic.autocast, survives=self._halves)
+        self.wait_s = 0.0
+        self.warnings: list[str] = []
 
     def train(self, loader: DataLoader[Any], sizes: Sequence[int], epoch: int, watch: Stopwatch) -> float:
         """Train on batches of these sizes; return the mean loss over all samples, the same on all ranks."""
         device = self._place.device
         self._model.train()
+        self.wait_s = 0.0
         total = torch.zeros((), dtype=torch.float64, device=device)
 
-        def share(global_size: int, output: Any, target: Any, size: int) -> Tensor:
+        def share(global_size: int, sums: Tensor, output: Any, target: Any, size: int) -> Tensor:
             with self._arithmetic.autocast():
                 loss = self._trainable.loss(output, target)
-            total.add_(loss.detach().double() * size)
+            sums.add_(loss.detach().double() * size)
             return loss * (size / global_size)
 
         watch.lap("train")
         for batch, global_size in zip(self._batches(loader, sizes, epoch), sizes, strict=True):
             watch.lap("data")
-            self._optimizer.zero_grad(set_to_none=True)
-            self._run(batch, partial(share, global_size), backward=True)
+            began, busy_s = time.perf_counter(), self._pipeline.calls.busy_s
+            total += self._through(batch, partial(share, global_size), torch.zeros_like(total), backward=True)
+            self.wait_s += time.perf_counter() - began - (self._pipeline.calls.busy_s - busy_s)
             self._clip()
             self._optimizer.step()
             watch.lap("train")
@@ -95,44 +113,89 @@ class StageLoop:
         names = metric_names(self._trainable)
         total = torch.zeros(len(names), dtype=torch.float64, device=device)
 
-        def add_sums(output: Any, target: Any, size: int) -> Tensor:
+        def add(sums: Tensor, output: Any, target: Any, size: int) -> Tensor:
             with self._arithmetic.autocast():
-                return total.add_(sums_of(self._trainable, output, target, size, device))
+                return sums.add_(sums_of(self._trainable, output, target, size, device))
 
         for batch in self._batches(loader, sizes, epoch):
-            self._run(batch, add_sums, backward=False)
+            total += self._through(batch, add, torch.zeros_like(total), backward=False)
         sums = summed(total, device, self._place.world).tolist()
         return {name: value / sum(sizes) for name, value in zip(names, sums, strict=True)}
 
-    def _batches(self, loader: DataLoader[Any], sizes: Sequence[int], epoch: int) -> Iterator[list[MicroBatch]]:
-        """Yield the micro-batches of each batch; ranks between the first and the last load none, and get their sizes.
+    def _batches(self, loader: DataLoader[Any], sizes: Sequence[int], epoch: int) -> Iterator[MicroBatch]:
+        """Yield each batch whole; ranks between the first and the last load none, and get their sizes.
 
         What is random in loading is the same on both ends, so that inputs and targets belong together.
         """
-        place, cut = self._place, self._micro_batch
+        place = self._place
         is_first, is_last = place.rank == 0, place.rank == place.world - 1
         if not (is_first or is_last):
-            yield from ([(None, None, size) for size in cut_sizes(whole, cut)] for whole in sizes)
+            yield from ((None, None, size) for size in sizes)
             return
         loaded = iter(loader)
-        for number in range(len(sizes)):
+        for number, size in enumerate(sizes):
             with kept_random_state():
                 seed_everything(derived_seed(self._seed, "load", epoch, number))
                 inputs, target = next(loaded)
             inputs = to_device(inputs, place.device) if is_first else None
-            target = to_device(target, place.device) if is_last else target
-            yield list(micro_batches(inputs, target, cut))
+            yield inputs, to_device(target, place.device) if is_last else target, size
 
-    def _run(self, batch: Sequence[MicroBatch], loss: LossOf, *, backward: bool) -> None:
+    def _through(
+        self, batch: MicroBatch, loss: Callable[[Tensor, Any, Any, int], Tensor], zeros: Tensor, *, backward: bool
+    ) -> Tensor:
+        """Run a batch, anew in smaller parts where a rank runs out of memory; return the sums of the run that did not.
+
+        Args:
+            batch: The whole of it.
+            loss: As `LossOf`, but for its first argument: the sums that it adds to.
+            zeros: What these begin as.
+            backward: Whether gradients come back; those that there were are forgotten first.
+        """
+        before = Before(self._model) if self._halves and backward else None
+        while True:
+            if backward:
+                self._optimizer.zero_grad(set_to_none=True)
+            sums = zeros.clone()
+            short = self._run(self._cut(batch), partial(loss, sums), backward=backward)
+            if not short:
+                return sums
+            self._halve(batch[2], short)
+            if before is not None:
+                before.restore()
+
+    def _cut(self, batch: MicroBatch) -> list[MicroBatch]:
+        inputs, target, size = batch
+        if target is None:
+            return [(None, None, part) for part in cut_sizes(size, self.micro_batch)]
+        return list(micro_batches(inputs, target, self.micro_batch))
+
+    def _run(self, batch: Sequence[MicroBatch], loss: LossOf, *, backward: bool) -> tuple[int, ...]:
         try:
-            self._pipeline.run(batch, loss, backward=backward)
+            return self._pipeline.run(batch, loss, backward=backward)
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
             raise torch.OutOfMemoryError(
-                f"micro_batch_size: got rank {self._place.rank} out of memory with {self._micro_batch} samples at a "
+                f"micro_batch_size: got rank {self._place.rank} out of memory with {self.micro_batch} samples at a "
                 f"time ({error}), must fit into memory once for each stage; lower it, or give the trial more workers"
             ) from error
+
+    def _halve(self, largest: int, short: tuple[int, ...]) -> None:
+        size = min(self.micro_batch, largest)
+        self._optimizer.zero_grad(set_to_none=True)
+        self._pipeline.forget()
+        ranks = f"rank {', '.join(map(str, short))}"
+        if size == 1:
+            raise torch.OutOfMemoryError(
+                f"micro_batch_size: got {ranks} out of memory with 1 sample at a time "
+                f"({self._pipeline.calls.shortage or 'its own error is in its log'}), must have room for one in each "
+                "stage; give the trial more workers or search smaller models"
+            )
+        self.micro_batch = size // 2
+        self.warnings.append(
+            f"{ranks} ran out of memory with micro-batches of {size}: {self.micro_batch} from here on in this attempt, "
+            "accumulated to the same batch"
+        )
 
     def _clip(self) -> None:
         """Cut the gradient of the whole model to the norm it may have."""

@@ -19,10 +19,10 @@ from trainables.assignment import OutOfMemory
 from trainables.protocol import Trainable
 from trainables.result import is_out_of_memory
 from trainables.training.attempt import Place
+from trainables.training.before import Before
 from trainables.training.copies import Copies
 from trainables.training.micro_batches import micro_batches
 from trainables.training.precision import Arithmetic
-from trainables.training.seeds import random_state, restore_random_state
 from trainables.training.tensors import num_samples_of, to_device
 
 
@@ -81,7 +81,7 @@ class Stepper:
         Raises:
             torch.OutOfMemoryError: A rank ran out of memory with one sample at a time.
         """
-        before = _Before(self._model) if self._halves else None
+        before = Before(self._model) if self._halves else None
         while True:
             copies.begin()
             self._optimizer.zero_grad(set_to_none=True)
@@ -154,17 +154,3 @@ class Stepper:
         gc.collect()
         if self._place.device.type == "cuda":
             torch.cuda.empty_cache()
-
-
-class _Before:
-    """What the passes of a step change besides gradients, as it was before."""
-
-    def __init__(self, model: nn.Module) -> None:
-        self._model = model
-        self._buffers = [(buffer, buffer.clone()) for buffer in model.buffers()]
-        self._random = random_state()
-
-    def restore(self) -> None:
-        for buffer, kept in self._buffers:
-            buffer.copy_(kept)
-        restore_random_state(self._random)

@@ -16,7 +16,7 @@ def test_every_rank_measures_time_throughput_and_memory(pair, tmp_path):
     pair.assign(an_assignment(tmp_path, {"batch_size": 11, "sleep": 0.02}, workers=2))
     parts = [part.resources for part in pair.call("run_epoch")]
     for part in parts:
-        assert part.keys() == {name for name in UNITS if not name.startswith("gpu")}
+        assert part.keys() == {name for name in UNITS if not name.startswith(("gpu", "stage"))}
         assert part["compute_s"] >= 0.06  # three passes that sleep
         assert part["rss_peak_bytes"] >= part["rss_bytes"] > 50 * MIB
     together = of_all_ranks(parts)

@@ -20,6 +20,7 @@ from trainables import Assignment, Failure
 from trainables.gang.rank import Rank
 from trainables.registry import load_trainable
 from trainables.training.attempt import Place
+from trainables.training.measures import UNITS
 from trainables.training.pipelined import PipelinedAttempt
 
 BATCHES = {"batch_size": 10, "micro_batch_size": 3}  # 37 samples: 10 = 3 + 3 + 3 + 1, and a last batch of 7 = 3 + 3 + 1
@@ -234,6 +235,78 @@ def test_what_a_pipeline_cannot_do_is_refused_before_the_first_batch(pair, tmp_p
     assert message in outcomes[0].message
 
 
+SHORT_OF = {"momentum": 0.9, "clip_norm": 0.5, **BATCHES}
+
+
+def ran(pair: Any, assignment: Assignment) -> tuple[list[Any], dict[str, torch.Tensor]]:
+    """Train two epochs; return what rank 0 measured, and the weights."""
+    pair.assign(assignment)
+    measures = [pair.call("run_epoch")[0] for _ in range(2)]
+    return measures, trainables.load(saved(pair, assignment, 2, measures[-1])).state_dict()
+
+
+@pytest.mark.parametrize(
+    "short",
+    [
+        {"layer": 0, "where": "forward", "above": 2},  # while the ranks agree on shapes
+        {"layer": 0, "where": "forward", "above": 2, "after": 3},  # in the middle of a batch
+        {"layer": 2, "where": "forward", "above": 2, "after": 5},
+        {"layer": 0, "where": "backward", "above": 2},
+        {"layer": 2, "where": "backward", "above": 1, "after": 2},
+        {"layer": 2, "where": "evaluate", "above": 2},
+    ],
+    ids=str,
+)
+def test_one_stage_short_of_memory_ends_with_the_weights_of_stages_that_were_not(pair, tmp_path, short):
+    enough, must = ran(pair, an_assignment(tmp_path / "enough", SHORT_OF))
+    measures, weights = ran(pair, an_assignment(tmp_path / "short", SHORT_OF | {"short": short}))
+    assert [each.metrics for each in measures] == [pytest.approx(each.metrics, abs=1e-6) for each in enough]
+    torch.testing.assert_close(weights, must, rtol=0, atol=1e-6)
+    rank = 0 if short["layer"] < 2 else 1
+    (warning,) = [warning for each in measures for warning in each.warnings]
+    assert warning.startswith(f"rank {rank} ran out of memory with micro-batches of 3: 1 from here on in this attempt")
+    assert measures[-1].resources["micro_batch_size"] == 1
+
+
+def test_running_statistics_and_draws_are_those_of_the_run_that_did_not_run_out(pair, tmp_path):
+    config = {"batch_norm": True, "dropout": 0.3, "batch_size": 12, "micro_batch_size": 6, "drop_last": True}
+    enough, must = ran(pair, an_assignment(tmp_path / "enough", config | {"micro_batch_size": 3}))
+    short = {"layer": 2, "where": "forward", "above": 3, "after": 1}
+    measures, weights = ran(pair, an_assignment(tmp_path / "short", config | {"short": short}))
+    assert [each.metrics for each in measures] == [each.metrics for each in enough]
+    assert all(torch.equal(weights[name], tensor) for name, tensor in must.items())
+
+
+def test_no_room_for_one_sample_in_a_stage_ends_the_attempt_on_all_ranks_as_oom(pair, tmp_path):
+    pair.assign(an_assignment(tmp_path, {"short": {"layer": 2, "where": "forward", "above": 0}}))
+    for failure in pair.call("run_epoch"):
+        assert failure.kind == "oom"
+        assert "got rank 1 out of memory with 1 sample at a time" in failure.message
+
+
+def test_the_smaller_micro_batch_is_where_a_pipeline_resumes(pair, tmp_path):
+    config = {"short": {"layer": 0, "where": "forward", "above": 1}}
+    assignment = an_assignment(tmp_path, config)
+    pair.assign(assignment)
+    path = saved(pair, assignment, 1, pair.call("run_epoch")[0])
+    pair.assign(an_assignment(tmp_path, config, resume_from=str(path)))
+    measures = pair.call("run_epoch")[0]
+    assert (measures.warnings, measures.resources["micro_batch_size"]) == ((), 1)
+
+
+def test_a_rank_says_what_it_computed_and_what_it_waited_for_the_other(pair, tmp_path):
+    # The first stage has two layers that take their time, the second has one.
+    config = {"log": str(tmp_path), "sleep": 0.02, "batch_size": 37, "micro_batch_size": 5}
+    pair.assign(an_assignment(tmp_path, config))
+    first, second = (each.resources for each in pair.call("run_epoch"))
+    assert first.keys() == {name for name in UNITS if not name.startswith(("gpu", "all_reduce"))}
+    passes = 8 * 2
+    assert first["compute_s"] >= 2 * passes * 0.02
+    assert second["compute_s"] >= passes * 0.02
+    assert second["stage_wait_s"] > 0.5 * passes * 0.02
+    assert second["stage_wait_s"] > first["stage_wait_s"]
+
+
 def overlaps(folder: Path) -> tuple[set[tuple[str, str]], float]:
     """Return which directions two stages computed at the same time, and that time as a share of the idler one's."""
     logs = [[json.loads(line) for line in log.read_text().splitlines()] for log in folder.glob("*.jsonl")]
@@ -261,24 +334,39 @@ def test_stages_compute_at_the_same_time(pair, tmp_path):
     assert overlaps(tmp_path / "whole") == (set(), 0.0)
 
 
-def test_three_stages_of_a_sequential_model_learn_what_one_process_learns(tmp_path):
+@pytest.fixture(scope="module")
+def team():
+    team = Team(3)
+    yield team
+    team.close()
+
+
+def test_three_stages_of_a_sequential_model_learn_what_one_process_learns(team, tmp_path):
     text = tmp_path / "text.txt"
     text.write_text("".join(chr(97 + number * number % 23) for number in range(1500)))
     config = {"text_file": str(text), "context": 8, "width": 8, "heads": 2, "layers": 3, "batch_size": 50}
     config |= {"micro_batch_size": 8, "clip_norm": 1.0}
     fields = {"import_path": "trainables.models.char_transformer:CharTransformer"}
     lone = a_lone_rank(an_assignment(tmp_path, config, workers=1, **fields))
-    team = Team(3)
-    try:
-        assignment = an_assignment(tmp_path, config, workers=3, **fields)
-        team.assign(assignment)
-        for _ in range(3):
-            together, alone_ = team.call("run_epoch")[0], lone.run_epoch()
-            assert together.metrics == pytest.approx(alone_.metrics, abs=1e-5)
-        path = saved(team, assignment, 3, together)
-    finally:
-        team.close()
+    assignment = an_assignment(tmp_path, config, workers=3, **fields)
+    team.assign(assignment)
+    for _ in range(3):
+        together, alone_ = team.call("run_epoch")[0], lone.run_epoch()
+        assert together.metrics == pytest.approx(alone_.metrics, abs=1e-5)
+    path = saved(team, assignment, 3, together)
     one = save(tmp_path / "one", assignment, 3, alone_, alone(lone))
     torch.testing.assert_close(
         trainables.load(path).state_dict(), trainables.load(one.path).state_dict(), rtol=0, atol=1e-5
     )
+
+
+@pytest.mark.parametrize("where", ["forward", "backward", "evaluate"])
+def test_a_stage_between_others_that_runs_out_of_memory_costs_nothing_but_speed(team, tmp_path, where):
+    enough, must = ran(team, an_assignment(tmp_path / "enough", SHORT_OF, workers=3))
+    config = SHORT_OF | {"short": {"layer": 1, "where": where, "above": 1}}
+    measures, weights = ran(team, an_assignment(tmp_path / "short", config, workers=3))
+    assert [each.metrics for each in measures] == [pytest.approx(each.metrics, abs=1e-6) for each in enough]
+    torch.testing.assert_close(weights, must, rtol=0, atol=1e-6)
+    assert [warning.partition(":")[0] for each in measures for warning in each.warnings] == [
+        "rank 1 ran out of memory with micro-batches of 3"
+    ]

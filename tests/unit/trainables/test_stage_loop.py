@@ -24,7 +24,9 @@ def test_a_stage_that_runs_out_of_memory_says_what_to_lower(monkeypatch):
     monkeypatch.setattr(Pipeline, "run", run_out)
     model = nn.Linear(1, 1)
     optimizer, arithmetic = SGD(model.parameters(), lr=1.0), Arithmetic("fp32", PLACE.device)
-    loop = StageLoop(Staged(), model, optimizer, arithmetic, PLACE, micro_batch=4, clip_norm=None, seed=0)
+    loop = StageLoop(
+        Staged(), model, optimizer, arithmetic, PLACE, micro_batch=4, clip_norm=None, seed=0, on_out_of_memory="fail"
+    )
     with pytest.raises(torch.OutOfMemoryError, match=r"micro_batch_size: got rank 0 .* 4 samples .*2 GiB.*lower it"):
         loop.train([(torch.ones(8, 1), torch.ones(8, 1))], [8], 1, Stopwatch())
 
@@ -40,9 +42,11 @@ def test_a_stage_that_makes_something_else_than_before_is_stopped(monkeypatch, o
             return inputs if self.calls == 1 else other if isinstance(other, str) else torch.ones(other)
 
     monkeypatch.setattr("trainables.training.pipeline.dist.send_object_list", lambda *_, **__: None)
-    monkeypatch.setattr("trainables.training.pipeline.PipelineStage", lambda caller, *_, **__: caller)
+    monkeypatch.setattr("trainables.training.pipeline.CarefulStage", lambda caller, *_, **__: caller)
     monkeypatch.setattr("trainables.training.pipeline._Run", lambda caller, *_: caller)
-    caller = Pipeline(Changing(), PLACE, torch.no_grad)._agree([(torch.ones(3, 1), None, 3)], backward=False)
+    caller = Pipeline(Changing(), PLACE, torch.no_grad, survives=True)._agree(
+        [(torch.ones(3, 1), None, 3)], backward=False
+    )
     caller.batch = [(torch.ones(3, 1), None, 3)]
     with pytest.raises(ValueError, match=f"stages: got .*{said}"):
         caller(torch.zeros(1, dtype=torch.int64))
