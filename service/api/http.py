@@ -17,10 +17,13 @@ from service.api.routes import (
     audit_log,
     best,
     catalog,
+    cluster,
     control,
     events,
+    figures,
     health,
     keys,
+    pages,
     projects,
     searches,
     session,
@@ -56,7 +59,22 @@ def build_http(context: Context) -> FastAPI:
     )
     app.state.context = context
     problems.install(app)
-    for module in (searches, control, trials, best, events, catalog, keys, projects, session, audit_log, health):
+    for module in (
+        searches,
+        control,
+        trials,
+        best,
+        events,
+        figures,
+        catalog,
+        cluster,
+        keys,
+        projects,
+        session,
+        audit_log,
+        health,
+        pages,
+    ):
         app.include_router(module.router)
     return app
 

@@ -13,8 +13,8 @@ from starlette.routing import compile_path
 from service.access import Scope
 from service.api.browsers import SAFE
 
-OPEN: frozenset[str] = frozenset({"GET /healthz"})
-"""What may be asked without a key."""
+OPEN: frozenset[str] = frozenset({"GET /", "GET /healthz", "GET /ui/static/{file:path}", "GET /ui/{path:path}"})
+"""What may be asked without a key: the page is files of this package, the same for everybody, and holds no data."""
 
 ANY_KEY: frozenset[str] = frozenset({"GET /openapi.json", "GET /v1/session", "POST /v1/session", "DELETE /v1/session"})
 """What every valid key may ask, whatever its scopes."""
@@ -24,15 +24,23 @@ NEEDS: Mapping[Scope, frozenset[str]] = {
         {
             "GET /readyz",
             "GET /v1/algorithms",
+            "GET /v1/cluster",
+            "GET /v1/figures",
             "GET /v1/searches",
             "GET /v1/searches/{search}",
             "GET /v1/searches/{search}/audit",
             "GET /v1/searches/{search}/best",
             "GET /v1/searches/{search}/events",
+            "GET /v1/searches/{search}/export",
+            "GET /v1/searches/{search}/figures/{figure}",
+            "GET /v1/searches/{search}/report",
             "GET /v1/searches/{search}/reports",
+            "GET /v1/searches/{search}/rungs",
+            "GET /v1/searches/{search}/table",
             "GET /v1/searches/{search}/trials",
             "GET /v1/searches/{search}/trials/{number}",
             "GET /v1/searches/{search}/trials/{number}/reports",
+            "GET /v1/searches/{search}/trials/{number}/verdicts",
             "GET /v1/trainables",
             "POST /v1/searches:validate",
         }

@@ -51,6 +51,7 @@ def search_view(ledger: Ledger, search: Search) -> SearchView:
         created_at=search.created_at,
         started_at=search.started_at,
         ended_at=search.ended_at,
+        last_seq=search.last_seq,
         links={
             "self": link,
             "trials": f"{link}/trials",

@@ -65,6 +65,7 @@ class SearchView(View):
     created_at: datetime = Field(description="When it was accepted.")
     started_at: datetime | None = Field(description="When it was first admitted.")
     ended_at: datetime | None = Field(description="When it ended.")
+    last_seq: int = Field(0, description="Sequence of its newest event: where to begin to follow it from here.")
     links: dict[str, str] = Field(description="Paths of what belongs to it.")
 
 
@@ -117,6 +118,63 @@ class TrialPage(View):
     next_cursor: str | None = Field(description="Pass as `cursor` for the next page; None at the end.")
 
 
+class TrialRowView(View):
+    """One trial as a row of a table; the fields are those of `TrialView`."""
+
+    number: int = Field(description="0, 1, 2 ... within its search.")
+    state: TrialState = Field(description="Where it stands.")
+    reason: str = Field(description="Why.")
+    config: dict[str, Any] = Field(description="Values of its active parameters.")
+    value: float | None = Field(description="The objective by which it counts.")
+    best_epoch: int | None = Field(description="Epoch of that value.")
+    epoch: int = Field(description="Furthest epoch reported.")
+    attempts: int = Field(description="Attempts begun so far.")
+    started_at: datetime | None = Field(description="When its first attempt began.")
+    ended_at: datetime | None = Field(description="When it ended.")
+
+
+class TrialTable(View):
+    """One page of the trials that a query chose, in its order."""
+
+    items: list[TrialRowView] = Field(description="The rows of this page.")
+    matched: int = Field(description="Trials that the query chose.")
+    total: int = Field(description="Trials of the search.")
+    parameters: list[str] = Field(description="The parameters that vary, in the order of the space.")
+
+
+class RungView(View):
+    """What has been decided at one rung."""
+
+    epoch: int = Field(description="Where it is.")
+    reached: int = Field(description="Trials that came to it.")
+    went_on: int = Field(description="Those that were let through or promoted.")
+    stopped: int = Field(description="Those that ended there.")
+    waiting: int = Field(description="Those that wait for a decision.")
+    cutoff: float | None = Field(description="Value of the last one kept, by the newest verdict that names one.")
+
+
+class VerdictView(View):
+    """A verdict on a trial at a rung."""
+
+    seq: int = Field(description="Sequence of the event that brought it.")
+    trial: int = Field(description="Number of the trial.")
+    epoch: int | None = Field(description="Epoch of the report that led to it; None where something else did.")
+    kind: str = Field(description="continue, pause, promote, stop or complete.")
+    reason: str = Field(description="In words.")
+    rung: int = Field(description="The rung, from 0.")
+    value: float | None = Field(description="The trial's value there.")
+    cutoff: float | None = Field(description="Value of the last one kept.")
+    rank: int | None = Field(description="1 is the best of `among`.")
+    among: int | None = Field(description="Trials that were ranked.")
+
+
+class FigureKind(View):
+    """A figure that can be asked for."""
+
+    name: str = Field(description="What to ask for.")
+    description: str = Field(description="What it shows.")
+
+
 class ReportView(View):
     """The metrics of one epoch."""
 
@@ -143,6 +201,38 @@ class EventView(View):
     attempt: int | None = Field(description="Attempt it concerns, if one.")
     data: dict[str, Any] = Field(description="What there is to say, by kind.")
     at: datetime = Field(description="When it was written.")
+
+
+class NodeView(View):
+    """One living node of the cluster, whether in use or not."""
+
+    cpus: float = Field(description="Logical CPUs.")
+    gpus: float = Field(description="GPUs.")
+
+
+class HolderView(View):
+    """A search that has not ended, and what it holds."""
+
+    id: str = Field(description="Its id.")
+    name: str = Field(description="For people.")
+    state: SearchState = Field(description="Where it stands.")
+    reason: str = Field(description="Why; for a queued search what it waits for.")
+    slots: int = Field(description="Trials that it may run at once at present.")
+    running: int = Field(description="Trials that run.")
+    priority: int = Field(description="Higher is served first.")
+    weight: float = Field(description="Share of the slots among searches of one priority.")
+    workers: int = Field(description="Processes of one gang.")
+    cpus_per_worker: float = Field(description="Logical CPUs of each.")
+    gpus_per_worker: float = Field(description="GPUs of each.")
+
+
+class ClusterView(View):
+    """The cluster at this moment."""
+
+    nodes: list[NodeView] = Field(description="The living nodes; none where no cluster answers.")
+    searches: list[HolderView] = Field(
+        description="The searches that have not ended, oldest first; those of projects that the key sees."
+    )
 
 
 class DifferenceView(View):

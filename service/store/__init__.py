@@ -1,5 +1,6 @@
 """The ledger: searches, trials, reports, checkpoints, events and leases in one database. Nothing is decided here."""
 
+from service.store.columns import Milestone, Point, Span, TrialRow, VerdictRow
 from service.store.events import EventKind
 from service.store.history import Recorded
 from service.store.leases import LeaseStatus
@@ -8,4 +9,17 @@ from service.store.pages import Page
 from service.store.submissions import IdempotencyKey
 from service.store.writer import Writer
 
-__all__ = ["EventKind", "IdempotencyKey", "LeaseStatus", "Ledger", "Page", "Recorded", "Writer"]
+__all__ = [
+    "EventKind",
+    "IdempotencyKey",
+    "LeaseStatus",
+    "Ledger",
+    "Milestone",
+    "Page",
+    "Point",
+    "Recorded",
+    "Span",
+    "TrialRow",
+    "VerdictRow",
+    "Writer",
+]

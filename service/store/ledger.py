@@ -9,20 +9,20 @@ from service.errors import LedgerUnavailable
 from service.models import Lease
 from service.store.amendments import Amendments
 from service.store.audit_log import AuditLog
+from service.store.columns import Columns
 from service.store.database import Database
 from service.store.engine import connect
 from service.store.keys import Keys
 from service.store.leases import Leases, check_lease
 from service.store.migrate import migrate
 from service.store.projects import Projects
-from service.store.reader import Reader
 from service.store.sessions import Sessions
 from service.store.submissions import Submissions
 from service.store.writer import Writer
 from trainables.failpoints import failpoint
 
 
-class Ledger(Reader, Submissions, Amendments, Leases, Projects, Keys, Sessions, AuditLog):
+class Ledger(Columns, Submissions, Amendments, Leases, Projects, Keys, Sessions, AuditLog):
     """Every fact about searches, in SQLite or PostgreSQL.
 
     **Thread safety.** One object serves all threads of a process, and any number of processes may open the same URL.

@@ -16,7 +16,7 @@ from service.store.events import EventKind
 from service.store.history import Recorded, read_history
 from service.store.pages import Page, cursor_of, read_cursor
 from service.store.rows import to_attempt, to_checkpoint, to_event, to_report, to_search, to_trial
-from service.store.tables import attempts, checkpoints, events, reports, search_tags, searches, trials
+from service.store.tables import attempts, checkpoints, events, reports, search_tags, searches, trials, verdicts
 
 T = TypeVar("T")
 
@@ -208,15 +208,13 @@ class Reader:
         return self._under(search, query.order_by(events.c.seq), to_event)
 
     def rungs(self, search: str) -> dict[int, int]:
-        """Epochs to the trials that a rung's verdict was reached on there, from the events of the search."""
-        query = select(events.c.data).where(events.c.search == search, events.c.kind == EventKind.REPORT)
-        reached: dict[int, int] = {}
+        """Epochs to the trials that a rung's verdict was reached on there."""
+        reached = func.count(verdicts.c.seq.distinct()).label("num")
+        judged = (verdicts.c.search == search, verdicts.c.epoch.is_not(None))
+        query = select(verdicts.c.epoch, reached).where(*judged).group_by(verdicts.c.epoch).order_by(verdicts.c.epoch)
         with self._database.reading() as connection:
             read_search(connection, search)
-            for (data,) in connection.execute(query):
-                if any(action["rung"] is not None for action in data["actions"] or ()):
-                    reached[data["epoch"]] = reached.get(data["epoch"], 0) + 1
-        return dict(sorted(reached.items()))
+            return {row.epoch: row.num for row in connection.execute(query)}
 
     def history(self, search: str) -> list[Recorded]:
         """Every proposal and fact of the search in their order: what a Study is replayed from."""

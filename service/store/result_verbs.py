@@ -19,6 +19,7 @@ from service.store.reader import live_checkpoints
 from service.store.rows import to_checkpoint
 from service.store.search_verbs import SearchVerbs
 from service.store.tables import attempts, checkpoints, reports, searches, trials
+from service.store.verdicts import enter_verdicts
 
 
 class ResultVerbs(SearchVerbs):
@@ -83,7 +84,7 @@ class ResultVerbs(SearchVerbs):
             )
         if seen:
             self._count_in(search, trial, epoch, value)
-        data = {
+        data: dict[str, Any] = {
             "epoch": epoch,
             "value": value,
             "metrics": dict(metrics),
@@ -91,7 +92,8 @@ class ResultVerbs(SearchVerbs):
             "fact": fact,
             "actions": list(actions or ()) if seen else None,
         }
-        append(self._connection, search, EventKind.REPORT, data, trial=trial, attempt=attempt)
+        seq = append(self._connection, search, EventKind.REPORT, data, trial=trial, attempt=attempt)
+        enter_verdicts(self._connection, search, seq, epoch, data["actions"] or ())
 
     def checkpoint(
         self, search: str, trial: int, attempt: int, epoch: int, path: str, bytes: int, manifest_sha256: str

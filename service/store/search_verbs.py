@@ -11,6 +11,7 @@ from service.store.journal import append
 from service.store.reader import read_search
 from service.store.tables import searches
 from service.store.transitions import illegal, move_search, require_reason
+from service.store.verdicts import enter_verdicts
 
 
 class SearchVerbs:
@@ -81,7 +82,8 @@ class SearchVerbs:
             NotFound: no such search.
         """
         data = {"fact": fact, "actions": actions}
-        append(self._connection, search, EventKind.STUDY_TOLD, data, trial=trial)
+        seq = append(self._connection, search, EventKind.STUDY_TOLD, data, trial=trial)
+        enter_verdicts(self._connection, search, seq, None, actions)
 
     def event(
         self, search: str, kind: EventKind, data: Json, trial: int | None = None, attempt: int | None = None

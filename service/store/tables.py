@@ -210,6 +210,26 @@ events = Table(
 )
 """Append-only: nothing updates or deletes a row."""
 
+verdicts = Table(
+    "verdicts",
+    metadata,
+    Column("search", String(12), primary_key=True),
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("place", Integer, primary_key=True, autoincrement=False),
+    Column("trial", Integer, nullable=False),
+    Column("epoch", Integer),
+    Column("kind", String(16), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("rung", Integer, nullable=False),
+    Column("value", Float(53)),
+    Column("cutoff", Float(53)),
+    Column("rank", Integer),
+    Column("among", Integer),
+    ForeignKeyConstraint(["search", "seq"], [events.c.search, events.c.seq]),
+    Index(None, "search", "trial"),
+)
+"""What the actions of events say of rungs once more, one row each; `place` is the action's among those of its event."""
+
 leases = Table(
     "leases",
     metadata,

@@ -1,0 +1,1 @@
+"""Tests of `service.web`: no Ray, no network, no browser."""
