@@ -1,13 +1,14 @@
 """How many gangs each search may run at once: a pure function of nodes and claims. It starts and stops nothing.
 
 Gangs are placed one by one, as Ray's STRICT_PACK will place them: whole, on one node. The next gang goes to the search
-of the highest priority whose slots are fewest for its weight (weighted max-min fairness), ties to the older search. A
-search whose gang fits on no node any more is passed over, so that small gangs may use what large ones cannot.
+of the highest priority whose share of the cluster is least for its weight (weighted max-min fairness over the resource
+of which a gang takes most), ties to the older search. A search whose gang fits on no node any more is passed over, so
+that small gangs may use what large ones cannot. What nobody can use now goes to those who will: their gangs stay warm.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 _ROUNDING = 1e-6
@@ -36,9 +37,12 @@ class Claim:
         workers: ranks of one gang.
         cpus: logical CPUs of one rank.
         gpus: GPUs of one rank.
-        demand: gangs it could use now: its parallelism, or fewer if fewer trials are left.
+        demand: gangs it could use now.
         priority: higher is served first.
         weight: share among searches of one priority.
+        later: gangs it may yet use, where it waits at a rung; at least `demand` counts.
+        running: gangs that train at present.
+        allowed: slots it has at present.
     """
 
     search: str
@@ -48,37 +52,82 @@ class Claim:
     demand: int
     priority: int = 0
     weight: float = 1.0
+    later: int = 0
+    running: int = 0
+    allowed: int = 0
 
 
-def allot(nodes: Sequence[Node], claims: Sequence[Claim]) -> dict[str, int]:
+def allot(
+    nodes: Sequence[Node], claims: Sequence[Claim], *, ahead: Mapping[str, float] | None = None, horizon_s: float = 1.0
+) -> dict[str, int]:
     """Slots for each search.
 
     Args:
         nodes: the cluster's nodes.
         claims: oldest search first.
+        ahead: share-seconds for its weight that a search has had more than others; absent: none.
+        horizon_s: seconds for which the slots are granted: what they add to that.
 
     Returns:
         Search id to slots, 0 for a search that must wait.
     """
-    free = [(node.cpus, node.gpus) for node in nodes]
+    room = _Room(nodes)
     slots = {claim.search: 0 for claim in claims}
-    open_claims = [claim for claim in claims if claim.demand > 0]
-    while open_claims:
-        claim = min(open_claims, key=lambda c: (-c.priority, slots[c.search] / c.weight))
-        place = _place(free, claim)
-        if place is None:
-            open_claims.remove(claim)
-            continue
-        free[place] = (free[place][0] - claim.workers * claim.cpus, free[place][1] - claim.workers * claim.gpus)
-        slots[claim.search] += 1
-        if slots[claim.search] >= claim.demand:
-            open_claims.remove(claim)
+    for wanted in ({c.search: c.demand for c in claims}, {c.search: max(c.demand, c.later) for c in claims}):
+        open_claims = [claim for claim in claims if slots[claim.search] < wanted[claim.search]]
+        while open_claims:
+            claim = min(open_claims, key=lambda c: (-c.priority, _load(c, slots[c.search], nodes, ahead, horizon_s)))
+            if not room.takes(claim):
+                open_claims.remove(claim)
+                continue
+            slots[claim.search] += 1
+            if slots[claim.search] >= wanted[claim.search]:
+                open_claims.remove(claim)
     return slots
+
+
+def held(nodes: Sequence[Node], claims: Sequence[Claim]) -> dict[str, int]:
+    """Gangs that each search holds at present: those that train, and those starting in what these leave free."""
+    room = _Room(nodes)
+    holds = {claim.search: sum(room.takes(claim) for _ in range(claim.running)) for claim in claims}
+    for claim in claims:
+        holds[claim.search] += sum(room.takes(claim) for _ in range(min(claim.allowed, claim.demand) - claim.running))
+    return holds
+
+
+def cost_of(claim: Claim, nodes: Sequence[Node]) -> float:
+    """Share of the cluster that one gang takes, of the resource of which that is most; 0 to 1."""
+    cpus, gpus = sum(node.cpus for node in nodes), sum(node.gpus for node in nodes)
+    taken = ((claim.workers * claim.cpus, cpus), (claim.workers * claim.gpus, gpus))
+    return max((part / whole for part, whole in taken if whole), default=0.0)
 
 
 def capacity(nodes: Sequence[Node], claim: Claim) -> int:
     """Gangs of `claim` that the cluster could run at once if it had nothing else to do."""
     return allot(nodes, [claim])[claim.search]
+
+
+def _load(
+    claim: Claim, slots: int, nodes: Sequence[Node], ahead: Mapping[str, float] | None, horizon_s: float
+) -> float:
+    """What a search has had for its weight when the horizon has passed, with so many slots; equals are equal."""
+    return round((ahead or {}).get(claim.search, 0.0) + slots * cost_of(claim, nodes) * horizon_s / claim.weight, 9)
+
+
+class _Room:
+    """What is free on the nodes while gangs are placed."""
+
+    def __init__(self, nodes: Sequence[Node]) -> None:
+        self._free = [(node.cpus, node.gpus) for node in nodes]
+
+    def takes(self, claim: Claim) -> bool:
+        """Places one gang, if it fits anywhere."""
+        place = _place(self._free, claim)
+        if place is None:
+            return False
+        cpus, gpus = self._free[place]
+        self._free[place] = (cpus - claim.workers * claim.cpus, gpus - claim.workers * claim.gpus)
+        return True
 
 
 def _place(free: Sequence[tuple[float, float]], claim: Claim) -> int | None:
