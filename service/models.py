@@ -32,6 +32,8 @@ class Search:
         changes: what people changed since, laid over the spec (`service.schemas.spec_of` does so).
         version: 1, and one more with every change.
         on_hold: a person wants it paused.
+        demand: gangs that it could use now, by its runner; None before it said so.
+        likely_start: when a search that waits for slots is likely to get some; None where that is not foreseeable.
     """
 
     id: str
@@ -51,6 +53,8 @@ class Search:
     changes: Json
     version: int
     on_hold: bool
+    demand: int | None
+    likely_start: datetime | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

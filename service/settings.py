@@ -64,6 +64,8 @@ class Settings:
     """Seconds of silence after which a lease may be taken over. A confirmed death waits for none of it."""
     tick_s: float = 0.5
     """Seconds between two looks of the coordinator at the ledger."""
+    slice_s: float = 30.0
+    """Seconds for which slots are shared out where searches must take turns; two slices make one turn of two equals."""
     backoff_s: float = 1.0
     """Seconds before a lost attempt's trial starts again; doubles with each further attempt."""
     gang_timeout_s: float = 300.0

@@ -183,6 +183,15 @@ class Study:
         return None if value is None else (trial, epoch, value)
 
     @property
+    def may_propose(self) -> bool:
+        """Whether `propose` would return something to start or resume; cheap where proposing is not."""
+        if self._over is not None:
+            return False
+        if self._continuing or self._may_start() or self._scheduler.resume() is not None:
+            return True
+        return self._scheduler.clone(len(self.trials), self.trials) is not None
+
+    @property
     def max_trials(self) -> int:
         """How many trials it proposes at most, as it was told last."""
         return self._max_trials

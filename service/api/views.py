@@ -45,6 +45,7 @@ def search_view(ledger: Ledger, search: Search) -> SearchView:
         trials=counts,
         trials_total=spec.budget.trials,
         slots=search.allowance,
+        likely_start=search.likely_start,
         best=best_view(ledger, search),
         rungs=ledger.rungs(search.id),
         seconds_left=_seconds_left(search, spec, counts),

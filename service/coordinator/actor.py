@@ -77,7 +77,7 @@ class Coordinator:
         ledger = Ledger.open(self._settings.ledger_url)
         try:
             lease = self._lease(ledger)
-            tick = Tick(ledger, RayCluster(), lease)
+            tick = Tick(ledger, RayCluster(), lease, slice_s=self._settings.slice_s)
             while True:
                 ledger.renew_lease(lease, self._settings.lease_s)
                 failpoint("tick.before_look")

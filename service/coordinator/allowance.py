@@ -71,7 +71,7 @@ def allot(
     Returns:
         Search id to slots, 0 for a search that must wait.
     """
-    room = _Room(nodes)
+    room = Room(nodes)
     slots = {claim.search: 0 for claim in claims}
     for wanted in ({c.search: c.demand for c in claims}, {c.search: max(c.demand, c.later) for c in claims}):
         open_claims = [claim for claim in claims if slots[claim.search] < wanted[claim.search]]
@@ -88,7 +88,7 @@ def allot(
 
 def held(nodes: Sequence[Node], claims: Sequence[Claim]) -> dict[str, int]:
     """Gangs that each search holds at present: those that train, and those starting in what these leave free."""
-    room = _Room(nodes)
+    room = Room(nodes)
     holds = {claim.search: sum(room.takes(claim) for _ in range(claim.running)) for claim in claims}
     for claim in claims:
         holds[claim.search] += sum(room.takes(claim) for _ in range(min(claim.allowed, claim.demand) - claim.running))
@@ -114,7 +114,7 @@ def _load(
     return round((ahead or {}).get(claim.search, 0.0) + slots * cost_of(claim, nodes) * horizon_s / claim.weight, 9)
 
 
-class _Room:
+class Room:
     """What is free on the nodes while gangs are placed."""
 
     def __init__(self, nodes: Sequence[Node]) -> None:

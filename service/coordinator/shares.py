@@ -50,19 +50,26 @@ class Shares:
         """Slots for each search in the present slice."""
         return allot(nodes, claims, ahead=self.planned_on, horizon_s=self.slice_s)
 
-    def starts_in_s(self, search: str, nodes: Sequence[Node], claims: Sequence[Claim]) -> float | None:
-        """Seconds until a search would get a slot if all others went on as they do; None: not foreseeable."""
-        shares, seconds = self, 0.0
-        slots = shares.plan(nodes, claims)
+    def turns(self, nodes: Sequence[Node], claims: Sequence[Claim]) -> dict[str, float]:
+        """Seconds until each search that has no slots would get one, if all others went on as they do.
+
+        Returns:
+            By search; without those whose turn is not foreseeable, as they wait for a higher priority.
+        """
+        shares, seconds, slots = self, 0.0, self.plan(nodes, claims)
+        waiting = {claim.search for claim in claims if claim.demand and not slots[claim.search]}
+        found: dict[str, float] = {}
         for _ in range(MOST_SLICES):
-            if slots[search]:
-                return seconds
+            if not waiting:
+                break
             step = shares.left_s or shares.slice_s
             seconds += step
             running = [replace(claim, running=slots[claim.search], allowed=slots[claim.search]) for claim in claims]
             shares = shares.after(step, nodes, running)
             slots = shares.plan(nodes, running)
-        return None
+            found |= {search: seconds for search in waiting if slots[search]}
+            waiting -= found.keys()
+        return found
 
 
 def _levelled(

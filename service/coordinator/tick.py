@@ -9,11 +9,15 @@
 from __future__ import annotations
 
 import logging
+import time
 import uuid
+from collections.abc import Callable
+from functools import cache
 
-from service.coordinator.allowance import Claim, Node, allot, capacity
+from service.coordinator.allowance import Claim, Node
 from service.coordinator.cluster import Cluster
-from service.errors import LedgerUnavailable
+from service.coordinator.shares import Shares
+from service.coordinator.waiting import PREFIX, Outlook, ends_in_s
 from service.models import Lease, Search
 from service.schemas import spec_of
 from service.states import Intent, SearchState, TrialState
@@ -25,6 +29,9 @@ log = logging.getLogger(__name__)
 MAX_RUNNER_FAILURES = 3
 """Failures of a runner without a report in between, after which the search fails instead of trying for ever."""
 
+_TELL_S = 5.0
+"""Seconds after which a search that waits is told again when it is likely to start."""
+
 START_S = 60.0
 """How long a runner may take until its first renewal: its process imports torch and replays the ledger."""
 
@@ -35,12 +42,28 @@ def lease_name(search: str) -> str:
 
 
 class Tick:
-    """The coordinator's work under one lease. Holds no state of its own: the ledger and the cluster have it all."""
+    """The coordinator's work under one lease.
 
-    def __init__(self, ledger: Ledger, cluster: Cluster, lease: Lease) -> None:
+    The ledger and the cluster have all the state but one: who has had how much lately, which a new coordinator counts
+    from nothing.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        cluster: Cluster,
+        lease: Lease,
+        *,
+        slice_s: float = 30.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._ledger = ledger
         self._cluster = cluster
         self._lease = lease
+        self._clock = clock
+        self._shares = Shares(slice_s=slice_s)
+        self._looked_at: float | None = None
+        self._told_at = float("-inf")
 
     def __call__(self) -> None:
         """Looks once.
@@ -62,31 +85,49 @@ class Tick:
     def _grant(self, searches: list[Search]) -> None:
         nodes = self._cluster.nodes()
         claims = {search.id: self._claim(search) for search in searches}
-        slots = allot(nodes, list(claims.values()))
-        changed = [s for s in searches if slots[s.id] != s.allowance or s.state is SearchState.QUEUED]
-        if not changed:
+        now, before = self._clock(), self._looked_at
+        self._shares = self._shares.after(now - before if before is not None else 0.0, nodes, list(claims.values()))
+        self._looked_at = now
+        slots = self._shares.plan(nodes, list(claims.values()))
+        waiting = [search for search in searches if claims[search.id].demand and not slots[search.id]]
+        changed = [search for search in searches if slots[search.id] != search.allowance]
+        queued = [search for search in searches if search.state is SearchState.QUEUED]
+        if not changed and not queued and not waiting:
             return
+        is_news = any(not search.state_reason.startswith(PREFIX) for search in waiting)
+        outlook = None
+        if waiting and (changed or is_news or now - self._told_at >= _TELL_S):
+            outlook = self._outlook(nodes, claims, slots, searches)
+            self._told_at = now
         with self._ledger.write(self._lease) as writer:
             for search in changed:
-                if slots[search.id] != search.allowance:
-                    writer.set_allowance(search.id, slots[search.id])
-                if search.state is SearchState.QUEUED:
-                    self._admit(writer, search, slots, nodes, claims[search.id])
-            failpoint("admit.before_commit", LedgerUnavailable)
+                writer.set_allowance(search.id, slots[search.id])
+                if slots[search.id] and search.state is SearchState.RUNNING and search.state_reason.startswith(PREFIX):
+                    writer.wait_reason(search.id, f"runs with {slots[search.id]} slots")
+            for search in queued:
+                self._admit(writer, search, slots[search.id])
+            for search in waiting:
+                if outlook is not None and not _is_stopped(search):
+                    outlook.tell(writer, search)
 
-    def _admit(self, writer: Writer, search: Search, slots: dict[str, int], nodes: list[Node], claim: Claim) -> None:
-        if search.intent is Intent.STOP and search.started_at is None:
+    def _outlook(
+        self, nodes: list[Node], claims: dict[str, Claim], slots: dict[str, int], searches: list[Search]
+    ) -> Outlook:
+        by_id = {search.id: search for search in searches}
+        return Outlook(
+            nodes=nodes,
+            claims=claims,
+            slots=slots,
+            turns=self._shares.turns(nodes, list(claims.values())),
+            ends=cache(lambda search: ends_in_s(self._ledger, by_id[search])),
+            epoch_s=cache(self._ledger.epoch_s),
+        )
+
+    def _admit(self, writer: Writer, search: Search, slots: int) -> None:
+        if _is_stopped(search):
             writer.move_search(search.id, SearchState.CANCELLED, "stopped by a person before it ran")
-            return
-        if slots[search.id]:
-            writer.move_search(search.id, SearchState.RUNNING, f"admitted with {slots[search.id]} slots")
-            return
-        gang = f"{claim.workers} x ({claim.cpus:g} CPU, {claim.gpus:g} GPU) on one node"
-        if capacity(nodes, claim) == 0:
-            writer.wait_reason(search.id, f"waits for a node that can hold {gang}; none of the {len(nodes)} can now")
-        else:
-            others = sum(granted > 0 for granted in slots.values())
-            writer.wait_reason(search.id, f"waits for {gang}; {others} other searches hold all slots")
+        elif slots:
+            writer.move_search(search.id, SearchState.RUNNING, f"admitted with {slots} slots")
 
     def _claim(self, search: Search) -> Claim:
         spec = spec_of(search)
@@ -95,15 +136,22 @@ class Tick:
         unfinished = sum(count for state, count in counts.items() if not state.is_terminal)
         # Clones are not part of the budget, so more may have begun than it has trials.
         still_to_come = max(0, (spec.budget.trials or 0) - begun) if search.intent is Intent.RUN else 0
-        usable = 0 if search.on_hold else min(spec.parallelism, unfinished + still_to_come)
+        later = min(spec.parallelism, unfinished + still_to_come)
+        demand = later if search.demand is None else min(spec.parallelism, search.demand)
+        if search.state is SearchState.QUEUED:  # at least a runner, if only to say that all is done
+            demand = max(1, demand)
+        is_held = search.on_hold or search.state is SearchState.PAUSED
         return Claim(
             search=search.id,
             workers=spec.resources.workers,
             cpus=spec.resources.cpus_per_worker,
             gpus=spec.resources.gpus_per_worker,
-            demand=usable,
+            demand=0 if is_held else demand,
+            later=0 if is_held else later,
             priority=spec.priority,
             weight=spec.weight,
+            running=counts[TrialState.RUNNING],
+            allowed=search.allowance,
         )
 
     def _is_held(self, search: str) -> bool:
@@ -133,3 +181,8 @@ class Tick:
                     writer.end_attempt(search, trial.number, "lost", reason)
                 writer.move_trial(search, trial.number, TrialState.CANCELLED, f"the search ended: {reason}")
             writer.move_search(search, SearchState.FAILED, reason)
+
+
+def _is_stopped(search: Search) -> bool:
+    """Whether it is to end without having run."""
+    return search.state is SearchState.QUEUED and search.intent is Intent.STOP and search.started_at is None

@@ -56,6 +56,7 @@ def recover(*, ledger: Ledger, lease: Lease, search: Search, store: Path, backof
         study=study_of(submitted, history),
         paths=SearchPaths(store=store, search=search.id),
         backoff_s=backoff_s,
+        demand=search.demand,
         spending=Spending(
             gpus=spec.resources.workers * spec.resources.gpus_per_worker,
             clock=time.monotonic,

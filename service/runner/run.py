@@ -53,6 +53,10 @@ _LONGEST_BACKOFF_S = 300.0
 """Seconds that a trial waits at most after a fault, however many it has borne."""
 
 
+_LASTS_S = 1.0
+"""Seconds for which a search must be able to use fewer gangs until the coordinator is told."""
+
+
 def _nothing(_: Writer) -> None:
     """What an event writes besides itself, unless its teller says more."""
 
@@ -78,6 +82,7 @@ class Run:
         search: as it was when the run began.
         spec: as it is now; see `heed`.
         version: of the search, as last heeded.
+        demand: gangs it could use, as the coordinator was told.
         memos: the trials that have not ended.
         live: trials in Tune's hands, by number.
         ready: trials that wait for a gang.
@@ -95,12 +100,14 @@ class Run:
     spending: Spending
     clock: Callable[[], float] = time.monotonic
     version: int = 0
+    demand: int | None = None
     memos: dict[int, TrialMemo] = field(default_factory=dict)
     live: dict[int, Live] = field(default_factory=dict)
     slots: int = 0
     failures: int = 0
     finished: bool = False
     ready: ReadyQueue = field(init=False)
+    _wants_less_since: float = field(init=False, default=0.0)
 
     def __post_init__(self) -> None:
         self.ready = ReadyQueue(self.clock)
@@ -304,6 +311,7 @@ class Run:
         overdue = self._overdue()
         if overdue is not None:
             self._close_now(overdue)
+        self._tell_demand()
         if on_hold:
             self._pause()
         elif not self.live and not len(self.ready):
@@ -387,6 +395,17 @@ class Run:
                 self.live[trial].leaving = True
             self.memos.pop(trial)
             self.ready.drop(trial)
+
+    def _tell_demand(self) -> None:
+        """Lets the coordinator lend out slots that cannot be used now, as at a barrier. Less counts once it lasts."""
+        could = self._holding() + len(self.ready)
+        wants = self.spec.parallelism if self.study.may_propose else min(could, self.spec.parallelism)
+        now = self.clock()
+        if self.demand is None or wants >= self.demand:
+            self._wants_less_since = now
+        if wants != self.demand and (wants > (self.demand or 0) or now - self._wants_less_since >= _LASTS_S):
+            self._commit(lambda w: w.set_demand(self.search.id, wants))
+            self.demand = wants
 
     def _pause(self) -> None:
         """Once no gang is held any more, the search is paused, and this run over: the next one recovers."""

@@ -50,13 +50,16 @@ class SearchView(View):
     trainable: str = Field(description="Name of its trainable.")
     algorithm: str = Field(description="The preset, or sampler+scheduler.")
     state: SearchState = Field(description="Where it stands.")
-    reason: str = Field(description="Why it is in its state; for a queued search what it waits for.")
+    reason: str = Field(description="Why it is in its state; of a search without slots what it waits for.")
     intent: str = Field(description="What a person wants of it next: run, pause, stop or cancel.")
     version: int = Field(default=1, description="Rises with every change of its spec; the ETag.")
     spec: dict[str, Any] = Field(description="The resolved spec as it is now: every default filled in.")
     trials: dict[TrialState, int] = Field(description="Trials by state; absent states have none.")
     trials_total: int | None = Field(description="Trials that the budget allows.")
     slots: int = Field(description="Trials that may run at once at present.")
+    likely_start: datetime | None = Field(
+        default=None, description="When a search that waits for slots is likely to get some; None: not foreseeable."
+    )
     best: BestView | None = Field(description="The best trial so far; None before the first finite value.")
     rungs: dict[int, int] = Field(description="Epochs of a rung to trials that reached it.")
     seconds_left: float | None = Field(

@@ -20,6 +20,9 @@ from service.store.tables import attempts, checkpoints, events, reports, search_
 
 T = TypeVar("T")
 
+_FEW = 8
+"""Reports that tell how long an epoch takes at present."""
+
 _LIVE = tuple(state for state in SearchState if not state.is_terminal)
 
 
@@ -157,6 +160,14 @@ class Reader:
         """The attempts of a trial, by number."""
         query = select(attempts).where(attempts.c.search == search, attempts.c.trial == trial)
         return self._under(search, query.order_by(attempts.c.number), to_attempt)
+
+    def epoch_s(self, search: str) -> float | None:
+        """Seconds that an epoch took in the last few reports of a search; None before the first."""
+        query = select(reports.c.started_at, reports.c.ended_at).where(reports.c.search == search)
+        newest = query.order_by(reports.c.ended_at.desc()).limit(_FEW)
+        with self._database.reading() as connection:
+            took = [(row.ended_at - row.started_at).total_seconds() for row in connection.execute(newest)]
+        return sum(took) / len(took) if took else None
 
     def attempts_s(self, search: str) -> float:
         """Seconds that all ended attempts of a search took together."""

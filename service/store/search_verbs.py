@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from sqlalchemy import Connection, select, update
 
 from service.models import Json, Lease, Search
@@ -12,6 +14,8 @@ from service.store.reader import read_search
 from service.store.tables import searches
 from service.store.transitions import illegal, move_search, require_reason
 from service.store.verdicts import enter_verdicts
+
+_WAITING = frozenset({SearchState.QUEUED, SearchState.RUNNING})
 
 
 class SearchVerbs:
@@ -31,19 +35,24 @@ class SearchVerbs:
         """
         move_search(self._connection, search, to, reason)
 
-    def wait_reason(self, search: str, reason: str) -> None:
-        """Notes what a queued search waits for; event `search.waits` if that changed.
+    def wait_reason(self, search: str, reason: str, likely_start: datetime | None = None) -> None:
+        """Notes what a search without slots waits for; event `search.waits` if that changed.
+
+        Args:
+            reason: what for; of a running search also that it waits no more.
+            likely_start: when it is likely to get it; None: not foreseeable, or it has it.
 
         Raises:
             ValueError: the reason is empty.
             NotFound: no such search.
-            IllegalTransition: it is not queued.
+            IllegalTransition: it is neither queued nor running.
         """
         require_reason(reason)
         before = read_search(self._connection, search)
-        queued = update(searches).where(searches.c.id == search, searches.c.state == SearchState.QUEUED)
-        if self._connection.execute(queued.values(state_reason=reason)).rowcount == 0:
-            raise illegal(f"search {search}", before.state, {SearchState.QUEUED}, "wait for something")
+        waiting = update(searches).where(searches.c.id == search, searches.c.state.in_(_WAITING))
+        noted = waiting.values(state_reason=reason, likely_start=likely_start)
+        if self._connection.execute(noted).rowcount == 0:
+            raise illegal(f"search {search}", before.state, _WAITING, "wait for something")
         if before.state_reason != reason:
             append(self._connection, search, EventKind.SEARCH_WAITS, {"reason": reason})
 
@@ -63,6 +72,10 @@ class SearchVerbs:
             return False
         move_search(self._connection, search, SearchState.PAUSED, reason)
         return True
+
+    def set_demand(self, search: str, gangs: int) -> None:
+        """Notes how many gangs a search could use now; leaves no event, as it may change with every report."""
+        self._connection.execute(update(searches).where(searches.c.id == search).values(demand=gangs))
 
     def set_allowance(self, search: str, slots: int) -> None:
         """Grants a search so many slots; event `search.allowance` if that changed.

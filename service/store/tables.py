@@ -90,6 +90,8 @@ searches = Table(
     Column("on_hold", Boolean, nullable=False, server_default=false()),
     # Added later, when SQLite can give a column a default or a foreign key, not both.
     Column("project", String(63), nullable=False, server_default=DEFAULT_PROJECT),
+    Column("demand", Integer),
+    Column("likely_start", UtcDateTime),
     Index(None, "created_at", "id"),
     Index(None, "project", "created_at", "id"),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from service.coordinator.allowance import Claim, Node, _Room, cost_of
+from service.coordinator.allowance import Claim, Node, Room, cost_of
 from service.coordinator.shares import Shares
 
 TICK_S = 0.5
@@ -63,7 +63,7 @@ class ClusterClock:
                 gang.left_s += gang.epoch_s
                 if sum(other.search == gang.search for other in self.gangs) > self.slots[gang.search]:
                     self.gangs.remove(gang)
-        room = _Room([self.node])
+        room = Room([self.node])
         for gang in self.gangs:
             assert room.takes(_named(claims, gang.search)), "more gangs than fit"
         for claim in claims:

@@ -105,13 +105,12 @@ def test_the_plan_of_a_slice_stands_until_somebody_wants_something_else():
 def test_when_a_waiting_search_is_likely_to_start_is_when_its_turn_comes():
     shares = Shares(slice_s=30.0).after(0.5, [NODE], claims := [claim("a", workers=8), claim("b", workers=8)])
     assert shares.plan([NODE], claims) == {"a": 1, "b": 0}
-    assert shares.starts_in_s("a", [NODE], claims) == 0.0
-    assert shares.starts_in_s("b", [NODE], claims) == pytest.approx(30.0)
+    assert shares.turns([NODE], claims) == {"b": pytest.approx(30.0)}
 
 
 def test_what_waits_for_a_higher_priority_has_no_foreseeable_start():
     claims = [claim("a", workers=8, priority=1), claim("b")]
-    assert Shares(slice_s=30.0).starts_in_s("b", [NODE], claims) is None
+    assert Shares(slice_s=30.0).turns([NODE], claims) == {}
 
 
 def test_what_a_search_can_use_only_later_is_lent_to_those_who_can_now_and_else_stays_warm():

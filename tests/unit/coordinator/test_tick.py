@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 import ray
 from ray.exceptions import RaySystemError
@@ -88,6 +90,61 @@ def test_a_search_that_must_wait_says_for_what(ledger, cluster, tick):
     assert row.state is SearchState.QUEUED
     assert "2 x (1 CPU, 0 GPU) on one node" in row.state_reason
     assert "1 other searches hold all slots" in row.state_reason
+
+
+def test_a_running_search_that_lost_its_slots_says_why_and_when_it_is_likely_to_go_on(ledger, cluster, tick):
+    first = submit(ledger, parallelism=2)
+    tick()
+    submit(ledger, parallelism=2, priority=1)
+    tick()
+    row = ledger.search(first)
+    assert (row.state, row.allowance) == (SearchState.RUNNING, 0)
+    assert row.state_reason.startswith(
+        "waits for 2 x (1 CPU, 0 GPU) on one node; 1 other searches hold all slots, 1 of"
+    )
+    assert row.likely_start is None  # nobody knows yet how long the other one takes
+    cluster.cpus = 8
+    tick()
+    assert ledger.search(first).state_reason == "runs with 2 slots"
+
+
+def test_searches_that_take_turns_know_when_theirs_comes(ledger, cluster, tick):
+    cluster.cpus = 2
+    submit(ledger, parallelism=2)
+    second = submit(ledger, parallelism=2)
+    tick()
+    left = (ledger.search(second).likely_start - datetime.now(UTC)).total_seconds()
+    assert 20 < left <= 31
+
+
+def test_a_paused_search_gets_no_slots_and_a_resumed_one_is_admitted_again(ledger, cluster, tick):
+    search = submit(ledger)
+    ledger.pause(search)
+    tick()
+    assert (ledger.search(search).allowance, cluster.started) == (0, [])
+    ledger.resume(search)
+    tick()
+    assert ledger.search(search).state is SearchState.RUNNING
+
+
+def test_what_was_changed_counts_from_the_next_look(ledger, cluster, tick):
+    search = submit(ledger, parallelism=1)
+    tick()
+    ledger.amend(search, lambda _: {"parallelism": 2})
+    tick()
+    assert ledger.search(search).allowance == 2
+
+
+def test_slots_that_a_search_cannot_use_at_present_are_lent_to_another(ledger, cluster, tick):
+    first = submit(ledger, priority=1)
+    tick()
+    with ledger.write(cluster.alive[first]) as writer:
+        writer.set_demand(first, 1)
+    tick()
+    assert ledger.search(first).allowance == 2  # nobody else wants them
+    second = submit(ledger)
+    tick()
+    assert (ledger.search(first).allowance, ledger.search(second).allowance) == (1, 1)
 
 
 def test_a_search_that_fits_on_no_node_any_more_says_so(ledger, cluster, tick):

@@ -143,6 +143,27 @@ def test_at_the_deadline_running_trials_are_cancelled_and_the_search_completes(s
     assert {trial.state for trial in people.ledger.trials(people.search)} == {TrialState.CANCELLED}
 
 
+def test_at_a_barrier_the_coordinator_is_told_how_many_gangs_can_be_used(searches):
+    people = People(searches, "hyperband", slots=9, trials=9, epochs=9, parallelism=9)
+    now = [0.0]
+    people.driver.run.clock = lambda: now[0]
+    people.look()
+    assert people.ledger.search(people.search).demand == 9
+    people.driver.fill()
+    for trial in list(people.driver.gangs)[:-2]:
+        people.driver.train(trial)
+    people.look()
+    assert people.ledger.search(people.search).demand == 9  # it has not lasted yet
+    now[0] += 2.0
+    people.look()
+    assert people.ledger.search(people.search).demand == 2
+    # When the barrier falls, then more is wanted at once
+    for trial in list(people.driver.gangs):
+        people.driver.train(trial)
+    people.look()
+    assert people.ledger.search(people.search).demand > 2
+
+
 GPUS = {"resources": {"gpus_per_worker": 1.0}}
 
 
