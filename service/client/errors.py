@@ -30,6 +30,7 @@ class ApiError(ClientError):
         detail: what was wrong this time.
         faults: one for each field that is wrong; empty where no field is to blame.
         retry_after_s: seconds after which the service wants to be asked again; None if it named none.
+        is_problem: whether the service itself answered; else something between here and there did.
     """
 
     def __init__(
@@ -39,21 +40,29 @@ class ApiError(ClientError):
         detail: str,
         faults: Sequence[FieldFault] = (),
         retry_after_s: float | None = None,
+        *,
+        is_problem: bool = True,
     ) -> None:
         self.status = status
         self.title = title
         self.detail = detail
         self.faults = tuple(faults)
         self.retry_after_s = retry_after_s
+        self.is_problem = is_problem
         super().__init__(self._text())
 
     @property
     def is_passing(self) -> bool:
         """Whether the same request may well succeed later.
 
-        A 409 is passing only with Retry-After: the first request with this Idempotency-Key is still in flight.
+        A 409 is passing only with Retry-After: the first request with this Idempotency-Key is still in flight. A 500
+        is passing where it is not the service's: Ray Serve's proxy answers so when a replica dies under a request.
         """
-        return self.status in _PASSING or (self.status == 409 and self.retry_after_s is not None)
+        return (
+            self.status in _PASSING
+            or (self.status == 409 and self.retry_after_s is not None)
+            or (self.status == 500 and not self.is_problem)
+        )
 
     @classmethod
     def of(cls, response: httpx2.Response) -> ApiError:
@@ -66,7 +75,9 @@ class ApiError(ClientError):
             return cls(response.status_code, problem["title"], problem.get("detail", ""), faults, retry_after_s)
         except (ValueError, KeyError, TypeError, AttributeError):
             text = response.text.strip()[:200] or "the answer has no text"
-            return cls(response.status_code, response.reason_phrase or "Refused", text, (), retry_after_s)
+            return cls(
+                response.status_code, response.reason_phrase or "Refused", text, (), retry_after_s, is_problem=False
+            )
 
     def _text(self) -> str:
         if self.faults:

@@ -108,9 +108,12 @@ class SearchRunner:
         run.obey(search.intent, search.allowance, on_hold=search.on_hold)
 
     def _note_failure(self, trace: str) -> None:
+        """Leaves the reason, and gives the lease back: nobody need wait for its end to start another runner."""
         try:
-            with Ledger.open(self._settings.ledger_url).write(self._lease) as writer:
+            ledger = Ledger.open(self._settings.ledger_url)
+            with ledger.write(self._lease) as writer:
                 writer.event(self._search, EventKind.RUNNER_FAILED, {"traceback": trace})
+            ledger.release_lease(self._lease)
         except (Fenced, LedgerUnavailable) as error:
             log.warning("%s: its failure could not be noted: %s", self, error)
 

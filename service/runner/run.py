@@ -676,13 +676,20 @@ class Run:
     def _commit(self, verbs: Callable[[Writer], T]) -> T:
         """One transaction. While the database does not answer it is tried again: trials train on, and nothing is lost.
 
+        A commit whose reply was lost may have taken place. Only this runner writes such events, so a new one tells.
+
         Raises:
             Fenced: another runner has taken over.
         """
+        tries: list[tuple[int, T]] = []
         while True:
             try:
                 with self.ledger.write(self.lease) as writer:
-                    return verbs(writer)
+                    before = writer.last_written(self.search.id)
+                    if tries and tries[-1][0] != before:
+                        return tries[-1][1]
+                    tries.append((before, verbs(writer)))
+                return tries[-1][1]
             except LedgerUnavailable as error:
                 log.warning("the ledger does not answer, trying again: %s", error)
                 time.sleep(error.retry_after_s or 1)

@@ -8,10 +8,10 @@ from sqlalchemy import Connection, select, update
 
 from service.models import Json, Lease, Search
 from service.states import SearchState
-from service.store.events import EventKind
+from service.store.events import BY_RUNNER, EventKind
 from service.store.journal import append
 from service.store.reader import read_search
-from service.store.tables import searches
+from service.store.tables import events, searches
 from service.store.transitions import illegal, move_search, require_reason
 from service.store.verdicts import enter_verdicts
 
@@ -87,6 +87,11 @@ class SearchVerbs:
         if before != slots:
             self._connection.execute(update(searches).where(searches.c.id == search).values(allowance=slots))
             append(self._connection, search, EventKind.SEARCH_ALLOWANCE, {"from": before, "to": slots})
+
+    def last_written(self, search: str) -> int:
+        """Sequence of the newest event of a kind that only the search's runner writes; 0 before the first."""
+        by_runner = select(events.c.seq).where(events.c.search == search, events.c.kind.in_(BY_RUNNER))
+        return self._connection.scalar(by_runner.order_by(events.c.seq.desc()).limit(1)) or 0
 
     def decide(self, search: str, trial: int | None, fact: Json, actions: list[Json]) -> None:
         """Records what the Study was told besides reports, with its verdicts; event `study.told`.

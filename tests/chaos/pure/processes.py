@@ -140,6 +140,7 @@ class RunnerProcess:
         try:
             with self.ledger.write(self.lease) as writer:
                 writer.event(self.search, EventKind.RUNNER_FAILED, {"traceback": f"{type(error).__name__}: {error}"})
+            self.ledger.release_lease(self.lease)
         except (Fenced, LedgerUnavailable):
             pass
         self.status = "failed"

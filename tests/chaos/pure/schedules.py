@@ -38,7 +38,7 @@ class Tally:
     violations: dict[int, list[str]] = field(default_factory=dict)
 
 
-def run_schedules(seeds: Iterator[int], *, most: int, seconds: float = float("inf")) -> Tally:
+def run_schedules(seeds: Iterator[int], *, most: int = 10**9, seconds: float = float("inf")) -> Tally:
     """Runs the schedules of seeds in their order.
 
     Args:

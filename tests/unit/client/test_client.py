@@ -29,6 +29,16 @@ def test_a_submission_that_fails_on_the_way_is_sent_again_with_the_same_key(
     assert len(set(keys)) == 1
 
 
+def test_a_replica_that_dies_under_a_request_is_borne_and_an_error_of_the_service_itself_is_not(
+    client: Client, service: FakeService
+) -> None:
+    service.failures = [httpx2.Response(500, text="Internal Server Error")]
+    assert client.submit({"trainable": "digits_mlp"}).id == "k3abcdefghij"
+    service.failures = [problem(500, "Internal error", "a fault of ours")]
+    with pytest.raises(ApiError, match="a fault of ours"):
+        client.submit({"trainable": "digits_mlp"})
+
+
 def test_two_submissions_have_two_keys(client: Client, service: FakeService) -> None:
     client.submit({"trainable": "digits_mlp"})
     client.submit({"trainable": "digits_mlp"})
