@@ -51,7 +51,7 @@ CLIENT = "client"
 
 Process = RunnerProcess | CoordinatorProcess | str
 
-MOST_ROUNDS = 400
+MOST_ROUNDS = 200
 """Looks of every process within which all searches must have ended once nothing strikes any more."""
 
 

@@ -70,14 +70,11 @@ class Watch:
         return status is not None and status.alive and status.lease.epoch > after
 
     def _a_runner_steps(self) -> bool:
-        """A search that was running has a new runner, which has renewed its lease itself; or has ended."""
-        for name, epoch in self._epochs.items():
-            if name == COORDINATOR:
-                continue
-            status = self._ledger.lease(name)
-            if status is None or self._ledger.search(name.removeprefix("search/")).state.is_terminal:
-                continue
-            if status.lease.epoch > epoch and 0 < status.remaining_s <= LEASE_S:
+        """A search has a new runner, which has renewed its lease itself."""
+        for search in self._ledger.active():
+            status = self._ledger.lease(f"search/{search.id}")
+            before = self._epochs.get(f"search/{search.id}", 1)  # of one that came since: not its first runner
+            if status is not None and status.lease.epoch > before and 0 < status.remaining_s <= LEASE_S:
                 return True
         return False
 
