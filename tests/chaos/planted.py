@@ -19,7 +19,7 @@ _DECIDED = ("stop", "pause", "promote")
 
 def no_fence() -> AbstractContextManager[Any]:
     """A writer whose lease was taken over writes on."""
-    return mock.patch("service.store.ledger.check_lease", lambda *_: None)
+    return mock.patch("service.store.ledger.check_lease", return_value=None)
 
 
 def answer_before_commit() -> AbstractContextManager[Any]:
