@@ -6,7 +6,7 @@ What crosses HTTP is in `service.schemas`; the tables are in `service.store`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -195,10 +195,28 @@ class Lease:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Project:
-    """A name that searches and keys belong to; a key of one sees nothing of another."""
+    """A name that searches and keys belong to; a key of one sees nothing of another.
+
+    Attributes:
+        quota: what its searches may hold together, by the names of `Quota`'s fields; absent: as much as there is.
+    """
 
     name: str
     created_at: datetime
+    quota: Json = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Usage:
+    """What the searches of a project have used so far.
+
+    Attributes:
+        gpu_hours: of all attempts that have ended.
+        checkpoint_bytes: of the checkpoints that are there.
+    """
+
+    gpu_hours: float
+    checkpoint_bytes: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

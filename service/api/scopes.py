@@ -73,6 +73,7 @@ NEEDS: Mapping[Scope, frozenset[str]] = {
             "GET /v1/projects",
             "POST /v1/keys",
             "POST /v1/projects",
+            "PUT /v1/projects/{project}/quota",
         }
     ),
 }

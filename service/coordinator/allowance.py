@@ -8,6 +8,7 @@ that small gangs may use what large ones cannot. What nobody can use now goes to
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -41,6 +42,7 @@ class Claim:
         priority: higher is served first.
         weight: share among searches of one priority.
         later: gangs it may yet use, where it waits at a rung; at least `demand` counts.
+        project: whose it is.
         running: gangs that train at present.
         allowed: slots it has at present.
     """
@@ -53,12 +55,31 @@ class Claim:
     priority: int = 0
     weight: float = 1.0
     later: int = 0
+    project: str = ""
     running: int = 0
     allowed: int = 0
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Bound:
+    """What the searches of a project may hold at once.
+
+    Attributes:
+        slots: gangs.
+        gpus: GPUs.
+    """
+
+    slots: float = math.inf
+    gpus: float = math.inf
+
+
 def allot(
-    nodes: Sequence[Node], claims: Sequence[Claim], *, ahead: Mapping[str, float] | None = None, horizon_s: float = 1.0
+    nodes: Sequence[Node],
+    claims: Sequence[Claim],
+    *,
+    ahead: Mapping[str, float] | None = None,
+    horizon_s: float = 1.0,
+    bounds: Mapping[str, Bound] | None = None,
 ) -> dict[str, int]:
     """Slots for each search.
 
@@ -67,11 +88,12 @@ def allot(
         claims: oldest search first.
         ahead: share-seconds for its weight that a search has had more than others; absent: none.
         horizon_s: seconds for which the slots are granted: what they add to that.
+        bounds: by project; absent: none.
 
     Returns:
         Search id to slots, 0 for a search that must wait.
     """
-    room = Room(nodes)
+    room = Room(nodes, bounds)
     slots = {claim.search: 0 for claim in claims}
     for wanted in ({c.search: c.demand for c in claims}, {c.search: max(c.demand, c.later) for c in claims}):
         open_claims = [claim for claim in claims if slots[claim.search] < wanted[claim.search]]
@@ -117,14 +139,17 @@ def _load(
 class Room:
     """What is free on the nodes while gangs are placed."""
 
-    def __init__(self, nodes: Sequence[Node]) -> None:
+    def __init__(self, nodes: Sequence[Node], bounds: Mapping[str, Bound] | None = None) -> None:
         self._free = [(node.cpus, node.gpus) for node in nodes]
+        self._left = {project: (bound.slots, bound.gpus) for project, bound in (bounds or {}).items()}
 
     def takes(self, claim: Claim) -> bool:
-        """Places one gang, if it fits anywhere."""
-        place = _place(self._free, claim)
-        if place is None:
+        """Places one gang, if it fits anywhere and its project may have it."""
+        place, gang_gpus = _place(self._free, claim), claim.workers * claim.gpus
+        slots_left, gpus_left = self._left.get(claim.project, (math.inf, math.inf))
+        if place is None or slots_left < 1 or gpus_left < gang_gpus - _ROUNDING:
             return False
+        self._left[claim.project] = (slots_left - 1, gpus_left - gang_gpus)
         cpus, gpus = self._free[place]
         self._free[place] = (cpus - claim.workers * claim.cpus, gpus - claim.workers * claim.gpus)
         return True

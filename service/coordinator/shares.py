@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from service.coordinator.allowance import Claim, Node, allot, cost_of, held
+from service.coordinator.allowance import Bound, Claim, Node, allot, cost_of, held
 
 MOST_SLICES = 40
 """Slices that are looked ahead at most for when a search is likely to start."""
@@ -25,10 +25,12 @@ class Shares:
         served: share-seconds for its weight that each search has had, above the least served of its priority.
         planned_on: the same when the present slice began.
         slice_s: how long a plan stands.
+        bounds: what the searches of a project may hold at once.
         left_s: what is left of the present one.
     """
 
     slice_s: float
+    bounds: Mapping[str, Bound] = field(default_factory=dict)
     served: Mapping[str, float] = field(default_factory=dict)
     planned_on: Mapping[str, float] = field(default_factory=dict)
     left_s: float = 0.0
@@ -48,7 +50,7 @@ class Shares:
 
     def plan(self, nodes: Sequence[Node], claims: Sequence[Claim]) -> dict[str, int]:
         """Slots for each search in the present slice."""
-        return allot(nodes, claims, ahead=self.planned_on, horizon_s=self.slice_s)
+        return allot(nodes, claims, ahead=self.planned_on, horizon_s=self.slice_s, bounds=self.bounds)
 
     def turns(self, nodes: Sequence[Node], claims: Sequence[Claim]) -> dict[str, float]:
         """Seconds until each search that has no slots would get one, if all others went on as they do.

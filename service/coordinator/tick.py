@@ -12,10 +12,12 @@ import logging
 import time
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 
 from service.coordinator.allowance import Claim, Node
 from service.coordinator.cluster import Cluster
+from service.coordinator.quotas import Bounds, Quotas
 from service.coordinator.shares import Shares
 from service.coordinator.waiting import PREFIX, Outlook, ends_in_s
 from service.models import Lease, Search
@@ -62,6 +64,7 @@ class Tick:
         self._lease = lease
         self._clock = clock
         self._shares = Shares(slice_s=slice_s)
+        self._quotas = Quotas(ledger, clock)
         self._looked_at: float | None = None
         self._told_at = float("-inf")
 
@@ -86,6 +89,8 @@ class Tick:
         nodes = self._cluster.nodes()
         claims = {search.id: self._claim(search) for search in searches}
         now, before = self._clock(), self._looked_at
+        bounds = self._quotas.look(search.project for search in searches)
+        self._shares = replace(self._shares, bounds=bounds.by_project)
         self._shares = self._shares.after(now - before if before is not None else 0.0, nodes, list(claims.values()))
         self._looked_at = now
         slots = self._shares.plan(nodes, list(claims.values()))
@@ -97,7 +102,7 @@ class Tick:
         is_news = any(not search.state_reason.startswith(PREFIX) for search in waiting)
         outlook = None
         if waiting and (changed or is_news or now - self._told_at >= _TELL_S):
-            outlook = self._outlook(nodes, claims, slots, searches)
+            outlook = self._outlook(nodes, claims, slots, searches, bounds)
             self._told_at = now
         with self._ledger.write(self._lease) as writer:
             for search in changed:
@@ -111,13 +116,19 @@ class Tick:
                     outlook.tell(writer, search)
 
     def _outlook(
-        self, nodes: list[Node], claims: dict[str, Claim], slots: dict[str, int], searches: list[Search]
+        self,
+        nodes: list[Node],
+        claims: dict[str, Claim],
+        slots: dict[str, int],
+        searches: list[Search],
+        bounds: Bounds,
     ) -> Outlook:
         by_id = {search.id: search for search in searches}
         return Outlook(
             nodes=nodes,
             claims=claims,
             slots=slots,
+            bounds=bounds,
             turns=self._shares.turns(nodes, list(claims.values())),
             ends=cache(lambda search: ends_in_s(self._ledger, by_id[search])),
             epoch_s=cache(self._ledger.epoch_s),
@@ -150,6 +161,7 @@ class Tick:
             later=0 if is_held else later,
             priority=spec.priority,
             weight=spec.weight,
+            project=search.project,
             running=counts[TrialState.RUNNING],
             allowed=search.allowance,
         )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from service.coordinator.allowance import Claim, Node, capacity
+from service.coordinator.quotas import Bounds
 from service.models import Search
 from service.schemas import spec_of
 from service.states import SearchState, TrialState
@@ -27,6 +28,7 @@ class Outlook:
         nodes: the cluster's.
         claims: of all searches, by id.
         slots: what each was granted.
+        bounds: of the projects.
         turns: seconds until a search's turn, where that is foreseeable.
         ends: seconds for which a search that holds slots is likely to go on, None where nobody knows.
         epoch_s: seconds that an epoch of a search takes.
@@ -35,6 +37,7 @@ class Outlook:
     nodes: Sequence[Node]
     claims: Mapping[str, Claim]
     slots: Mapping[str, int]
+    bounds: Bounds
     turns: Mapping[str, float]
     ends: Callable[[str], float | None]
     epoch_s: Callable[[str], float | None]
@@ -45,6 +48,8 @@ class Outlook:
         gang = f"{claim.workers} x ({claim.cpus:g} CPU, {claim.gpus:g} GPU) on one node"
         if capacity(self.nodes, claim) == 0:
             return f"{PREFIX} a node that can hold {gang}; none of the {len(self.nodes)} can now"
+        if self._is_bounded(claim):
+            return f"{PREFIX} {self.bounds.why[claim.project]}"
         holders = [self.claims[other] for other, slots in self.slots.items() if slots]
         higher = sum(holder.priority > claim.priority for holder in holders)
         before = f", {higher} of them of higher priority" if higher else ""
@@ -62,6 +67,16 @@ class Outlook:
         own_turn = [turn + max(epochs, default=0.0)] if turn is not None else []
         soonest = min(own_turn + ends, default=None)
         return None if soonest is None else datetime.now(UTC) + timedelta(seconds=soonest)
+
+    def _is_bounded(self, claim: Claim) -> bool:
+        """Whether its project may hold no more gangs of this kind."""
+        bound = self.bounds.by_project.get(claim.project)
+        if bound is None:
+            return False
+        peers = [(self.claims[other], slots) for other, slots in self.slots.items()]
+        held = [(peer, slots) for peer, slots in peers if peer.project == claim.project]
+        gpus = sum(slots * peer.workers * peer.gpus for peer, slots in held)
+        return sum(slots for _, slots in held) + 1 > bound.slots or gpus + claim.workers * claim.gpus > bound.gpus
 
     def tell(self, writer: Writer, search: Search) -> None:
         """Writes both down, if they differ from what stands there."""

@@ -18,6 +18,7 @@ from service.schemas.access import (
 from service.schemas.bulk import Bulk, BulkView
 from service.schemas.changes import change_schema, changed, spec_of, with_enqueued
 from service.schemas.faults import faults_of, parse_spec
+from service.schemas.quota import Quota
 from service.schemas.spec import (
     Budget,
     Checkpoints,
@@ -81,6 +82,7 @@ __all__ = [
     "Objective",
     "ProjectRequest",
     "ProjectView",
+    "Quota",
     "ReportView",
     "Resources",
     "Retries",

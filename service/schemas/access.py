@@ -7,6 +7,7 @@ from datetime import datetime
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
 
 from service.access import Scope
+from service.schemas.quota import Quota
 from service.schemas.spec import NAME
 from service.schemas.views import View
 
@@ -73,6 +74,7 @@ class ProjectView(View):
 
     name: str = Field(description="Its name.")
     created_at: datetime = Field(description="When it was made.")
+    quota: Quota = Field(default_factory=lambda: Quota(), description="What its searches may hold together.")
 
 
 class SessionView(View):

@@ -17,7 +17,7 @@ from service.store.database import Database
 from service.store.engine import insert_unless_there
 from service.store.events import EventKind
 from service.store.journal import append
-from service.store.projects import require_project
+from service.store.projects import require_project, require_room
 from service.store.reader import read_search
 from service.store.tables import idempotency_keys, search_tags, searches, trials
 from service.store.transitions import illegal, move_search, move_trial
@@ -91,6 +91,7 @@ class Submissions:
                 created_at=now,
             ):
                 return answered(connection, idempotency), False
+            require_room(connection, project)
             failpoint("submit.after_key", LedgerUnavailable)
             connection.execute(
                 insert(searches).values(

@@ -67,6 +67,7 @@ projects = Table(
     metadata,
     Column("name", String(63), primary_key=True),
     Column("created_at", UtcDateTime, nullable=False),
+    Column("quota", JSON, nullable=False, server_default="{}"),
 )
 
 searches = Table(

@@ -11,7 +11,7 @@ from ray.exceptions import RaySystemError
 from service.coordinator.allowance import Node
 from service.coordinator.cluster import nodes
 from service.coordinator.tick import MAX_RUNNER_FAILURES, Tick, lease_name
-from service.errors import ClusterUnavailable, Fenced, IllegalTransition
+from service.errors import ClusterUnavailable, Conflict, Fenced, IllegalTransition
 from service.schemas import SearchSpec
 from service.states import Intent, SearchState, TrialState
 from service.store import EventKind, Ledger
@@ -419,3 +419,31 @@ def test_only_living_nodes_count(monkeypatch):
 
 def test_the_lease_of_a_runner_is_named_after_its_search():
     assert lease_name("k3") == "search/k3"
+
+
+def test_a_project_holds_no_more_slots_than_its_quota_and_its_searches_say_so(ledger, cluster, tick):
+    ledger.set_quota("default", {"slots": 1})
+    first, second = submit(ledger), submit(ledger)
+    tick()
+    assert (ledger.search(first).allowance, ledger.search(second).allowance) == (1, 0)
+    assert ledger.search(second).state_reason == "waits for the quota of its project default: 1 slots at once"
+    ledger.set_quota("default", {})
+    tick()
+    assert (ledger.search(first).allowance, ledger.search(second).allowance) == (1, 1)
+
+
+def test_a_project_that_has_used_its_gpu_hours_up_gets_no_slots(ledger, cluster, tick):
+    ledger.set_quota("default", {"gpu_hours": 0.0})
+    search = submit(ledger)
+    tick()
+    assert ledger.search(search).allowance == 0
+    assert "0 GPU-hours, and 0 are used" in ledger.search(search).state_reason
+
+
+def test_one_more_search_than_the_quota_of_its_project_is_refused(ledger):
+    ledger.set_quota("default", {"searches": 1})
+    first = submit(ledger)
+    with pytest.raises(Conflict, match="at most 1 of default"):
+        submit(ledger)
+    ledger.request(first, Intent.CANCEL)
+    submit(ledger)
