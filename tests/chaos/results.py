@@ -10,7 +10,7 @@ from typing import Any
 
 FOLDER = Path(__file__).parent / "results"
 
-_WHO = ("api", "coordinator", "runner", "gang", "ledger", "cluster")
+_WHO = ("api", "coordinator", "runner", "gang", "ledger", "cluster", "migration")
 
 
 def append(name: str, rows: Iterable[dict[str, Any]]) -> None:

@@ -106,7 +106,7 @@ def an_arena(db: str) -> Iterator[Arena]:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rung-chaos-")))
         failpoints = folder / "failpoints"
         failpoints.mkdir()
-        server = stack.enter_context(_postgresql()) if db == "postgresql" else None
+        server = stack.enter_context(a_postgresql()) if db == "postgresql" else None
         url = server.new_database() if server else f"sqlite:///{folder / 'home' / 'ledger.db'}"
         service = Service.prepare(
             folder / "home",
@@ -132,7 +132,8 @@ def an_arena(db: str) -> Iterator[Arena]:
 
 
 @contextlib.contextmanager
-def _postgresql() -> Iterator[Server]:
+def a_postgresql() -> Iterator[Server]:
+    """A PostgreSQL of our own, gone afterwards."""
     programs = find_programs()
     assert programs is not None, "no PostgreSQL is installed"
     folder = Path(tempfile.mkdtemp(prefix="rung-pg-"))  # its parents are open to the user that PostgreSQL runs as

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import random
-import subprocess
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
 
 from service.errors import LedgerUnavailable
 from tests.chaos.real.arena import Arena, an_arena
@@ -14,36 +12,13 @@ from tests.chaos.real.checker import check
 from tests.chaos.real.clients import Clients
 from tests.chaos.real.faults import ENDS_A_LIFE, FAULTS, Fault
 from tests.chaos.real.recovery import Watch
+from tests.chaos.real.rows import Row, commit
 
 STRIKES_WITHIN_S = 25.0
 """Seconds that a fault waits for somebody to pass its place; then another one is tried."""
 
 ENDS_WITHIN_S = 150.0
 """Seconds after the last fault within which every search must have ended (I10)."""
-
-
-@dataclass(kw_only=True)
-class Row:
-    """One fault that struck; a line of `results/*.jsonl`.
-
-    Attributes:
-        recovered_s: seconds until what was struck was back; None if it did not come back, or nothing had to.
-        violations: of the whole life that it was part of.
-    """
-
-    commit: str
-    seed: int
-    db: str
-    store: str
-    fault: str
-    place: str
-    action: str
-    who: str
-    recovered_s: float | None
-    violations: list[str] = field(default_factory=list)
-
-    def to_dict(self) -> dict[str, object]:
-        return asdict(self)
 
 
 def live(*, seed: int, db: str, faults: list[str], seconds: float, say: Callable[[str], None] = print) -> list[Row]:
@@ -107,7 +82,7 @@ def _strike(
     clients.impatient.clear()
     say(f"{fault.name}: struck {pid}, back after {'-' if seconds is None else round(seconds, 1)} s")
     return Row(
-        commit=_commit(),
+        commit=commit(),
         seed=seed,
         db=db,
         store="local",
@@ -148,8 +123,3 @@ def _is_lost(row: Row) -> bool:
 def _judged(row: Row, found: list[str]) -> Row:
     row.violations = found
     return row
-
-
-def _commit() -> str:
-    command = ["git", "describe", "--always", "--dirty"]
-    return subprocess.run(command, text=True, capture_output=True, check=False).stdout.strip() or "unknown"
