@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 PEERS := $(VENV)/.peers
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check up down bench quality clean
+.PHONY: help demo test check up down bench quality chaos clean
 
 help: ## Say what there is.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -36,6 +36,11 @@ bench: $(READY) ## Print the figures that the docs quote.
 quality: $(PEERS) ## Compare our algorithms with other libraries' on known curves. Hours; interrupted, it goes on.
 	$(BIN)/python -m benchmarks.quality run
 	$(BIN)/python -m benchmarks.quality report
+
+chaos: $(READY) ## Strike at real services until 300 faults have struck, then print the tables. Hours; interrupted, it goes on.
+	$(BIN)/python -m tests.chaos schedules --minutes 10
+	$(BIN)/python -m tests.chaos until 300
+	$(BIN)/python -m tests.chaos report
 
 clean: ## Remove the virtual environment and what the demo left.
 	rm -rf $(VENV) .demo build *.egg-info

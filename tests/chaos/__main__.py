@@ -26,7 +26,7 @@ def main() -> int:
     until.add_argument("count", type=int)
     until.add_argument("--minutes", type=float, default=3, help="for which faults are struck in one life")
     schedules = verbs.add_parser("schedules", help="coordinator and runners without Ray, as many as time allows")
-    schedules.add_argument("--seed", type=int, default=0)
+    schedules.add_argument("--seed", type=int, help="the first one; default: the first one that no run has had yet")
     schedules.add_argument("--minutes", type=float, default=1)
     verbs.add_parser("report", help="the tables of RELIABILITY.md")
     given = parser.parse_args()
@@ -71,14 +71,24 @@ def _next_seed() -> int:
 
 def _schedules(given: argparse.Namespace) -> int:
     from tests.chaos.pure.schedules import run_schedules
+    from tests.chaos.real.rows import commit
 
     logging.disable(logging.WARNING)
-    tally = run_schedules(itertools.count(given.seed), seconds=60 * given.minutes)
+    before = [row["seed"] + row["schedules"] for row in results.read("schedules")]
+    seed = given.seed if given.seed is not None else max(before, default=0)
+    tally = run_schedules(itertools.count(seed), seconds=60 * given.minutes)
     print(f"{tally.schedules} schedules, {60 * tally.schedules / tally.seconds:.0f} a minute, struck {tally.struck}")
-    for seed, found in tally.violations.items():
-        print(f"seed {seed}:", *found, sep="\n  ")
-    row = {"schedules": tally.schedules, "seconds": round(tally.seconds, 1), "struck": sum(tally.struck.values())}
-    results.append("schedules", [{"seed": given.seed, **row, "violations": len(tally.violations)}])
+    for number, found in tally.violations.items():
+        print(f"seed {number}:", *found, sep="\n  ")
+    row = {
+        "commit": commit(),
+        "seed": seed,
+        "schedules": tally.schedules,
+        "seconds": round(tally.seconds, 1),
+        "struck": tally.struck,
+        "violations": {str(number): found for number, found in tally.violations.items()},
+    }
+    results.append("schedules", [row])
     return 1 if tally.violations else 0
 
 

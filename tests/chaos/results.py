@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from statistics import quantiles
@@ -51,9 +52,17 @@ def report() -> Iterator[str]:
             yield f"| {who} | {len(seconds)} | {cuts[9]:.1f} | {cuts[18]:.1f} | {seconds[-1]:.1f} |"
     schedules = read("schedules")
     if schedules:
+        count, seconds = (sum(row[key] for row in schedules) for key in ("schedules", "seconds"))
+        bad = sum(len(row["violations"]) for row in schedules)
+        struck: Counter[str] = Counter()
+        for row in schedules:
+            struck.update(row["struck"])
         yield ""
-        yield "| schedules without Ray | faults struck in them | a minute | with violations |"
-        yield "|---|---|---|---|"
-        count, struck = (sum(row[key] for row in schedules) for key in ("schedules", "struck"))
-        a_minute = 60 * count / sum(row["seconds"] for row in schedules)
-        yield f"| {count} | {struck} | {a_minute:.0f} | {sum(row['violations'] for row in schedules)} |"
+        yield f"{count} schedules without Ray, {60 * count / seconds:.0f} a minute, {bad} with violations; struck in them:"
+        yield ""
+        yield "| what | where | times |"
+        yield "|---|---|---|"
+        for key, times in sorted(struck.items()):
+            what, _, where = key.partition(" at ")
+            yield f"| {what} | {where} | {times} |"
+        yield f"| all | | {struck.total()} |"

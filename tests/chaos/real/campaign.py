@@ -21,7 +21,9 @@ ENDS_WITHIN_S = 150.0
 """Seconds after the last fault within which every search must have ended (I10)."""
 
 
-def live(*, seed: int, db: str, faults: list[str], seconds: float, say: Callable[[str], None] = print) -> list[Row]:
+def live(
+    *, seed: int, db: str, faults: list[str], seconds: float, searches: int = 3, say: Callable[[str], None] = print
+) -> list[Row]:
     """Starts a service, strikes at it, lets it settle and judges it.
 
     Args:
@@ -29,6 +31,7 @@ def live(*, seed: int, db: str, faults: list[str], seconds: float, say: Callable
         db: `sqlite` or `postgresql`.
         faults: numbers to draw from; empty for all but those that cost a start of the whole cluster.
         seconds: for which faults are struck.
+        searches: kept running at once.
         say: told what happens.
 
     Returns:
@@ -39,7 +42,8 @@ def live(*, seed: int, db: str, faults: list[str], seconds: float, say: Callable
     rows: list[Row] = []
     with an_arena(db) as arena:
         history = arena.service.home / "history.jsonl"
-        clients = Clients(arena.service.url, arena.service.token, seed=seed, history=history, log=arena.log)
+        service = arena.service
+        clients = Clients(service.url, service.token, seed=seed, most=searches, history=history, log=arena.log)
         end = time.monotonic() + seconds
         order: list[Fault] = []
         while time.monotonic() < end:

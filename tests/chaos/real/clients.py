@@ -21,18 +21,28 @@ ALGORITHMS: tuple[Mapping[str, Any], ...] = (
 )
 """What the searches are searched with, in turn."""
 
-LIVE = 3
-"""Searches that are kept running."""
-
 
 class Clients:
     """Threads that use the service as people do: always with a key, and again with the same one until answered.
 
     Attributes:
         impatient: while set, a submission waits 0.4 s for its answer and then goes away.
+        searches: ids by the keys that were answered.
+        last_success: monotonic seconds of the newest submission that was answered.
     """
 
-    def __init__(self, url: str, token: str, *, seed: int, history: Path, log: Path) -> None:
+    def __init__(self, url: str, token: str, *, seed: int, most: int, history: Path, log: Path) -> None:
+        """Begins.
+
+        Args:
+            url: of the service.
+            token: for it.
+            seed: of everything that is drawn.
+            most: searches that are kept running.
+            history: file of requests and answers.
+            log: file that trials note answered reports in.
+        """
+        self._most = most
         self._url = url
         self._headers = {"Authorization": f"Bearer {token}"}
         self._chance = random.Random(seed)
@@ -58,7 +68,7 @@ class Clients:
     def _submit_on(self) -> None:
         with httpx2.Client(base_url=self._url, headers=self._headers, timeout=15) as http:
             for number in itertools.count():
-                while len(self._running(http)) >= LIVE and not self._leaving.wait(0.5):
+                while len(self._running(http)) >= self._most and not self._leaving.wait(0.5):
                     pass
                 if self._leaving.is_set():
                     return
@@ -107,7 +117,7 @@ class Clients:
     def _running(self, http: httpx2.Client) -> list[str]:
         status, body = self._ask(http, "GET", "/v1/searches?limit=100")
         if status != 200:
-            return [""] * LIVE
+            return [""] * self._most
         return [row["id"] for row in body["items"] if row["state"] in ("queued", "running")]
 
     def _ask(
