@@ -58,7 +58,7 @@ def report() -> Iterator[str]:
         for row in schedules:
             struck.update(row["struck"])
         yield ""
-        yield f"{count} schedules without Ray, {60 * count / seconds:.0f} a minute, {bad} with violations; struck in them:"
+        yield f"{count} schedules without Ray, {60 * count / seconds:.0f} a minute, {bad} with violations. They struck:"
         yield ""
         yield "| what | where | times |"
         yield "|---|---|---|"
