@@ -100,6 +100,10 @@ class Schedule(RuleBasedStateMachine):
     def request(self, choice: int, intent: Intent) -> None:
         self.world.request(choice, intent)
 
+    @rule(choice=CHOICES, on_hold=st.booleans())
+    def hold(self, choice: int, on_hold: bool) -> None:
+        self.world.hold(choice, on_hold=on_hold)
+
     def teardown(self) -> None:
         found = self.world.settle()
         assert found == [], "\n".join(found)

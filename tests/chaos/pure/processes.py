@@ -19,7 +19,7 @@ from service.settings import COORDINATOR
 from service.store import EventKind
 from tests.chaos.pure.fuse import Fuse
 from tests.chaos.pure.gang import Gang
-from tests.chaos.pure.ledger import WatchedLedger
+from tests.chaos.pure.ledger import FakeClock, WatchedLedger
 
 LEASE_S = 15.0
 
@@ -105,7 +105,8 @@ class RunnerProcess:
             search = self.ledger.search(self.search)
         except LedgerUnavailable:
             return
-        self.run.obey(search.intent, search.allowance)
+        self.run.heed(search)
+        self.run.obey(search.intent, search.allowance, on_hold=search.on_hold)
 
     def _fill(self) -> None:
         assert self.run is not None
@@ -197,9 +198,11 @@ class CoordinatorProcess:
     ledger: WatchedLedger
     cluster: PretendedCluster
     identity: str
+    clock: FakeClock
     frozen: bool = False
     lives: int = 0
     _lease: Lease | None = None
+    _tick: Tick = field(init=False)
 
     def step(self) -> None:
         """Takes the lease, or looks once under it."""
@@ -218,9 +221,11 @@ class CoordinatorProcess:
     def _coordinate(self) -> None:
         if self._lease is None:
             self._lease = self._take()
+            if self._lease is not None:
+                self._tick = Tick(self.ledger, self.cluster, self._lease, clock=lambda: self.clock.seconds)
             return
         self.ledger.renew_lease(self._lease, LEASE_S)
-        Tick(self.ledger, self.cluster, self._lease)()
+        self._tick()
 
     def _take(self) -> Lease | None:
         self.lives += 1

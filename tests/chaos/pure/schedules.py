@@ -156,6 +156,8 @@ VERBS: Mapping[str, tuple[int, Verb]] = {
     "kill a coordinator": (1, lambda w, c: w.kill_coordinator(c.randrange(2))),
     "resize": (1, lambda w, c: w.resize(c.randrange(3))),
     "submit": (1, _submit),
+    "pause": (1, lambda w, c: w.hold(c.randrange(2), on_hold=True)),
+    "resume": (1, lambda w, c: w.hold(c.randrange(2), on_hold=False)),
     "request": (1, lambda w, c: w.request(c.randrange(2), c.choice([Intent.STOP, Intent.CANCEL]))),
 }
 """What may happen next, with how often it is drawn."""

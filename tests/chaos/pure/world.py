@@ -100,7 +100,8 @@ class World:
         self.clock.seconds = 0.0
         self.cluster = PretendedCluster(self._runner, self.fuse)
         self.coordinators = [
-            CoordinatorProcess(ledger=self.ledger, cluster=self.cluster, identity=name) for name in ("a", "b")
+            CoordinatorProcess(ledger=self.ledger, cluster=self.cluster, identity=name, clock=self.clock)
+            for name in ("a", "b")
         ]
         self.promises, self.acks, self.acting = [], [], []
 
@@ -136,6 +137,16 @@ class World:
             try:
                 with self._acts(CLIENT):
                     self.ledger.request(self.promises[index % len(self.promises)].search, intent)
+            except (Conflict, LedgerUnavailable, Died):
+                return
+
+    def hold(self, index: int, *, on_hold: bool) -> None:
+        """A client pauses a search, or lets it go on; it may come too late."""
+        if self.promises:
+            search = self.promises[index % len(self.promises)].search
+            try:
+                with self._acts(CLIENT):
+                    self.ledger.pause(search) if on_hold else self.ledger.resume(search)
             except (Conflict, LedgerUnavailable, Died):
                 return
 
@@ -239,6 +250,8 @@ class World:
             process.frozen = False
         for coordinator in self.coordinators:
             coordinator.frozen = False
+        for index in range(len(self.promises)):
+            self.hold(index, on_hold=False)
         for turn in range(MOST_ROUNDS):
             if not self.ledger.active() and not self.cluster.named:
                 break
