@@ -161,6 +161,36 @@ class Checkpoint:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Descent:
+    """Whose results a search began with.
+
+    Attributes:
+        search: the other search: the parent where parents are listed, the child where children are.
+        kind: `branch`, or `warm_start`.
+        num_trials: trials whose results were taken over.
+        left_out: trials that were not, by the reason.
+    """
+
+    search: str
+    kind: str
+    num_trials: int
+    left_out: Mapping[str, int]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wish:
+    """What a search's Study is to be told because a person wants it.
+
+    Attributes:
+        number: 1, 2, 3 ... within its search, in the order of telling.
+        fact: an event of the Study, as its `to_dict` wrote it.
+    """
+
+    number: int
+    fact: Json
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Event:
     """One line of a search's append-only log.
 

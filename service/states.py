@@ -5,6 +5,7 @@ Search:  queued ─a→ running ─b→ completed | failed | cancelled
             c d        c             b  the runner ends it (budget used, its own failure rule, or a person's cancel)
             ↓ │        ↓             c  a person pauses it: at once, or when its last gang is given back
             paused ←───┘ ─e→ ...     d  a person resumes it;  e  a person cancels it while nothing of it runs
+         completed | failed | cancelled ─k→ queued: a person extends it or retries trials (`search.state` says which)
 
 Trial:   pending ─f→ running ─g→ completed | stopped | failed | cancelled
             ↑          │ ↑ │
@@ -12,6 +13,7 @@ Trial:   pending ─f→ running ─g→ completed | stopped | failed | cancelle
                          │ ↓         h  the attempt was lost (crash, kill, takeover); a new one waits
                         paused       i  paused: at a rung's barrier, or displaced by the allowance
                                      j  promoted, or displaced no longer: a new attempt from its checkpoint
+A trial's end is for good: what continues it is another trial, with the same configuration and its checkpoint.
 A pending or paused trial may also end (g) without running again: eliminated at its rung, failed, or cancelled.
 """
 
@@ -25,7 +27,7 @@ class SearchState(StrEnum):
     """Where a search stands."""
 
     QUEUED = "queued"
-    """Accepted and durable, or resumed; no runner yet."""
+    """Accepted and durable, or resumed, or to go on after its end; no runner yet."""
     RUNNING = "running"
     """A runner holds its lease, or is about to take it over."""
     PAUSED = "paused"
@@ -39,8 +41,8 @@ class SearchState(StrEnum):
 
     @property
     def is_terminal(self) -> bool:
-        """Whether this state never changes again."""
-        return not SEARCH_EDGES[self]
+        """Whether the search has ended. It changes again only if a person lets it go on."""
+        return self in _SEARCH_ENDS
 
 
 class TrialState(StrEnum):
@@ -67,15 +69,17 @@ class TrialState(StrEnum):
         return not TRIAL_EDGES[self]
 
 
+_SEARCH_ENDS = frozenset({SearchState.COMPLETED, SearchState.FAILED, SearchState.CANCELLED})
+
 SEARCH_EDGES: Mapping[SearchState, frozenset[SearchState]] = {
     SearchState.QUEUED: frozenset({SearchState.RUNNING, SearchState.PAUSED, SearchState.FAILED, SearchState.CANCELLED}),
     SearchState.RUNNING: frozenset(
         {SearchState.PAUSED, SearchState.COMPLETED, SearchState.FAILED, SearchState.CANCELLED}
     ),
     SearchState.PAUSED: frozenset({SearchState.QUEUED, SearchState.CANCELLED}),
-    SearchState.COMPLETED: frozenset(),
-    SearchState.FAILED: frozenset(),
-    SearchState.CANCELLED: frozenset(),
+    SearchState.COMPLETED: frozenset({SearchState.QUEUED}),
+    SearchState.FAILED: frozenset({SearchState.QUEUED}),
+    SearchState.CANCELLED: frozenset({SearchState.QUEUED}),
 }
 
 _TRIAL_ENDS = frozenset({TrialState.COMPLETED, TrialState.STOPPED, TrialState.FAILED, TrialState.CANCELLED})

@@ -33,6 +33,7 @@ class Assignment:
         directory: Absolute path of this attempt's checkpoint folder; it need not exist.
         resume_from: Absolute path of the checkpoint to go on from, or None to begin at epoch 0.
         resume_sha256: What the SHA-256 of that checkpoint's manifest must be; None where nobody knows.
+        is_continuation: Whether `resume_from` is another trial's with which this one goes on: all of it is taken over.
         is_clone: Whether `resume_from` is another trial's: its weights are taken over, its configuration is not.
         every_epochs: A checkpoint is due at each multiple of this epoch number; at least 1.
         metric: Name of the objective's metric.
@@ -65,6 +66,7 @@ class Assignment:
     best_loss_so_far: float | None
     resume_sha256: str | None = None
     is_clone: bool = False
+    is_continuation: bool = False
     on_out_of_memory: OutOfMemory = "halve_micro_batch"
     integrations: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     logs: str = ""

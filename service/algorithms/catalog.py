@@ -48,6 +48,8 @@ class SamplerRow:
     description: str
     build: Callable[[Setting, Options], Sampler]
     options: tuple[AnyOption, ...] = ()
+    learns: bool = False
+    """Whether it has a model of the results, for which other searches' are of use."""
     needs_parameters: bool = False
     """Whether it has nothing to model in a space where nothing varies."""
     finite: bool = False
@@ -255,17 +257,20 @@ SAMPLERS: dict[str, SamplerRow] = {
         description="BOHB's kernel densities over the results of the highest rung that has enough of them.",
         build=lambda setting, options: KdeSampler(setting.space, setting.seed, **options),
         options=_KDE,
+        learns=True,
         needs_parameters=True,
     ),
     "gp": SamplerRow(
         description="A Gaussian process over configurations and epochs, fitted to the results of all rungs together.",
         build=lambda setting, options: GpSampler(setting.space, setting.seed, setting.max_epochs, **options),
         options=_GP,
+        learns=True,
     ),
     "tpe": SamplerRow(
         description="Tree-structured Parzen estimator over what the trials came to.",
         build=lambda setting, options: TpeSampler(setting.space, setting.objective, setting.seed, **options),
         options=_TPE,
+        learns=True,
         needs_parameters=True,
     ),
 }

@@ -21,6 +21,7 @@ from service.api.routes import (
     control,
     events,
     figures,
+    going_on,
     health,
     keys,
     pages,
@@ -62,6 +63,7 @@ def build_http(context: Context) -> FastAPI:
     for module in (
         searches,
         control,
+        going_on,
         trials,
         best,
         events,

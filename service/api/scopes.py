@@ -49,9 +49,12 @@ NEEDS: Mapping[Scope, frozenset[str]] = {
         {
             "PATCH /v1/searches/{search}",
             "POST /v1/searches",
+            "POST /v1/searches/{search}/branch",
             "POST /v1/searches/{search}/enqueue",
+            "POST /v1/searches/{search}/extend",
             "POST /v1/searches/{search}/pause",
             "POST /v1/searches/{search}/resume",
+            "POST /v1/searches/{search}/retry",
             "POST /v1/searches:pause",
             "POST /v1/searches:resume",
         }

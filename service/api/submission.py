@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import yaml
 
 from search_spaces import Space, SpaceError, SpaceErrors
-from service.algorithms import AlgorithmError, AlgorithmErrors, AlgorithmSpec, Objective, Start
+from service.algorithms import AlgorithmError, AlgorithmErrors, AlgorithmSpec, Objective, Observed, Start
 from service.algorithms.forecast import Forecast, forecast
 from service.coordinator import Claim, Node, capacity
 from service.errors import FieldFault, InvalidInput, MalformedBody, UnsupportedMediaType
@@ -152,9 +152,16 @@ def resolve(raw: Any, registry: Registry, nodes: Sequence[Node]) -> Submission:
     )
 
 
-def first_proposals(submission: Submission) -> list[dict[str, Any]]:
-    """What the search would try first: configuration and origin of its first trials, fewer if it has fewer."""
+def first_proposals(submission: Submission, facts: Sequence[Observed] = ()) -> list[dict[str, Any]]:
+    """What the search would try first: configuration and origin of its first trials, fewer if it has fewer.
+
+    Args:
+        submission: the search.
+        facts: what it begins with.
+    """
     study = study_of(submission.spec, [])
+    for fact in facts:
+        study.tell(fact)
     proposals = []
     for _ in range(_FIRST_PROPOSALS):
         proposal = study.next()

@@ -118,7 +118,7 @@ class Tail:
             for event in page:
                 after = event.seq
                 yield event
-                if _is_last(event):
+                if _ends(event) and not await asyncio.to_thread(self._goes_on, search, after):
                     return
             if page:
                 continue
@@ -126,6 +126,14 @@ class Tail:
                 await asyncio.wait_for(news.wait(), self._idle_s)
             except TimeoutError:
                 yield None
+
+    def _goes_on(self, search: str, end: int) -> bool:
+        """Whether a person let the search go on after it had ended."""
+        while page := self._read(search, end, _PAGE):
+            if any(event.kind == EventKind.SEARCH_STATE for event in page):
+                return True
+            end = page[-1].seq
+        return False
 
     async def _poll(self, search: str, watch: _Watch) -> None:
         """Looks for news as long as anybody follows."""
@@ -142,5 +150,5 @@ class Tail:
         del self._watches[search]  # no await since the check, so nobody can have come in between
 
 
-def _is_last(event: Event) -> bool:
+def _ends(event: Event) -> bool:
     return event.kind == EventKind.SEARCH_STATE and SearchState(event.data["to"]).is_terminal

@@ -6,15 +6,17 @@ from datetime import UTC, datetime
 
 from service.algorithms import AlgorithmSpec, Audit
 from service.algorithms.forecast import Forecast
-from service.models import Attempt, Checkpoint, Event, Report, Search, Trial
+from service.models import Attempt, Checkpoint, Descent, Event, Report, Search, Trial
 from service.schemas import (
     AttemptView,
     AuditView,
     BestView,
     CheckpointView,
+    DescentView,
     DifferenceView,
     EventView,
     ForecastView,
+    LineageView,
     ReportView,
     RungCostView,
     SearchSpec,
@@ -49,6 +51,10 @@ def search_view(ledger: Ledger, search: Search) -> SearchView:
         best=best_view(ledger, search),
         rungs=ledger.rungs(search.id),
         seconds_left=_seconds_left(search, spec, counts),
+        lineage=LineageView(
+            parents=[descent_view(parent) for parent in ledger.parents(search.id)],
+            children=[descent_view(child) for child in ledger.children(search.id)],
+        ),
         created_at=search.created_at,
         started_at=search.started_at,
         ended_at=search.ended_at,
@@ -60,6 +66,13 @@ def search_view(ledger: Ledger, search: Search) -> SearchView:
             "best": f"{link}/best",
             "checkpoint": f"{link}/best/checkpoint",
         },
+    )
+
+
+def descent_view(descent: Descent) -> DescentView:
+    """A search that another one began with."""
+    return DescentView(
+        search=descent.search, kind=descent.kind, trials=descent.num_trials, left_out=dict(descent.left_out)
     )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import typer
 
-from service.cli import acting, diagnosis, inspecting, operating, reading, simulating, submitting, watching
+from service.cli import acting, continuing, diagnosis, inspecting, operating, reading, simulating, submitting, watching
 from service.cli.console import complain
 from service.client import ApiError, ClientError
 from service.errors import InvalidInput, RungError
@@ -26,7 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for commands in (operating, submitting, simulating, reading, inspecting, watching, acting, diagnosis):
+for commands in (operating, submitting, simulating, reading, inspecting, watching, acting, continuing, diagnosis):
     commands.register(app)
 
 

@@ -54,6 +54,9 @@ def simulated(raw: Mapping[str, Any], file: Path, *, workers: int | None, second
 
 
 def _check_resolved(spec: SearchSpec) -> None:
+    if spec.warm_start.from_:
+        message = "got searches, must be none where no service is asked that knows them; leave it out"
+        raise InvalidInput.of(FieldFault(path="warm_start.from", message=message))
     given = {
         "space": spec.space,
         "objective.metric": spec.objective.metric,

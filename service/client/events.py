@@ -20,6 +20,8 @@ STABLE_S = 5.0
 def follow(http: Http, path: str, after: int) -> Iterator[EventView]:
     """Yields the events of the search at `path` after sequence `after`, the one that ends it last.
 
+    An end after which somebody let the search go on is not the last: the stream of the service goes on after it.
+
     Raises:
         ApiError: the service refuses, e.g. 404.
         Unreachable: no new event and no connection for the client's `retry_s`.
@@ -27,16 +29,15 @@ def follow(http: Http, path: str, after: int) -> Iterator[EventView]:
     last = after
     patience = Patience(http.retry_s)
     while True:
-        before = last
+        before, ended = last, False
         connection = _Connection(http, path)
         try:
             for event in connection.events(last):
                 patience.renew()
                 last = event.seq
                 yield event
-                if _ends(event):
-                    return
-            if last == before and SearchView.model_validate(http.get(path)).state.is_terminal:
+                ended = _ends(event, ended)
+            if ended or (last == before and SearchView.model_validate(http.get(path)).state.is_terminal):
                 return
             failure: ApiError | Unreachable = Unreachable(http.url, "the event stream ended before the search")
         except (ApiError, Unreachable) as error:
@@ -69,5 +70,6 @@ class _Connection:
         self._opened_at = time.monotonic()
 
 
-def _ends(event: EventView) -> bool:
-    return event.kind == STATE_EVENT and SearchState(event.data["to"]).is_terminal
+def _ends(event: EventView, ended: bool) -> bool:
+    """Whether the search has ended as far as is known after this event."""
+    return SearchState(event.data["to"]).is_terminal if event.kind == STATE_EVENT else ended

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -182,12 +182,63 @@ class Search:
         self.view = SearchView.model_validate(answer)
         return self
 
+    def extend(self, *, idempotency_key: str | None = None, **budget: Any) -> Self:
+        """Lets it go on with a larger budget, also after its end, e.g. `extend(trials=60)`.
+
+        Args:
+            idempotency_key: the same key and budget extend it once; default: a new one.
+            **budget: trials, epochs, gpu_hours, failures: what it has in all; seconds: from now on; deadline.
+
+        Raises:
+            ApiError: 422 for what is no more, or what its scheduler has no place for; 409 while it is being stopped.
+        """
+        return self._go_on("extend", budget, idempotency_key)
+
+    def retry(
+        self,
+        states: Sequence[str] = ("failed",),
+        trials: Sequence[int] | None = None,
+        *,
+        idempotency_key: str | None = None,
+    ) -> Self:
+        """Goes on with trials from their last checkpoints, as new trials; nothing else begins if it had ended.
+
+        Args:
+            states: of the trials that are meant: failed, cancelled, stopped.
+            trials: of them, only these numbers; None: all.
+            idempotency_key: the same key and trials are retried once; default: a new one.
+
+        Raises:
+            ApiError: 422 for a trial that is not meant, 409 where there is none.
+        """
+        named = {} if trials is None else {"trials": list(trials)}
+        return self._go_on("retry", {"states": list(states), **named}, idempotency_key)
+
+    def branch(self, changes: Mapping[str, Any], *, idempotency_key: str | None = None) -> Search:
+        """Submits a new search that is this one but for the changes, and begins with its results where they fit.
+
+        Args:
+            changes: fields of the spec; objects are changed field by field, `algorithm` as a whole.
+            idempotency_key: the same key and changes give the same search; default: a new one.
+
+        Raises:
+            ApiError: 422 with one fault for each field that is wrong.
+        """
+        headers = {"Idempotency-Key": idempotency_key or str(uuid.uuid4())}
+        answer = self._http.post(f"{self._path}/branch", dict(changes), headers)
+        return Search(self._http, SearchView.model_validate(answer))
+
     @property
     def _path(self) -> str:
         return f"/v1/searches/{quote(self.id, safe='')}"
 
     def _ask(self, verb: str) -> Self:
         self.view = SearchView.model_validate(self._http.post(f"{self._path}/{verb}"))
+        return self
+
+    def _go_on(self, verb: str, body: Mapping[str, Any], idempotency_key: str | None) -> Self:
+        headers = {"Idempotency-Key": idempotency_key or str(uuid.uuid4())}
+        self.view = SearchView.model_validate(self._http.post(f"{self._path}/{verb}", dict(body), headers))
         return self
 
     def __repr__(self) -> str:

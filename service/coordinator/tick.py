@@ -143,10 +143,11 @@ class Tick:
     def _claim(self, search: Search) -> Claim:
         spec = spec_of(search)
         counts = self._ledger.counts(search.id)
-        begun = sum(counts.values())
+        begun, _ = self._ledger.tried(search.id)
         unfinished = sum(count for state, count in counts.items() if not state.is_terminal)
         # Clones are not part of the budget, so more may have begun than it has trials.
-        still_to_come = max(0, (spec.budget.trials or 0) - begun) if search.intent is Intent.RUN else 0
+        to_begin = max(0, (spec.budget.trials or 0) - begun) + self._ledger.num_to_continue(search.id)
+        still_to_come = to_begin if search.intent is Intent.RUN else 0
         later = min(spec.parallelism, unfinished + still_to_come)
         demand = later if search.demand is None else min(spec.parallelism, search.demand)
         if search.state is SearchState.QUEUED:  # at least a runner, if only to say that all is done

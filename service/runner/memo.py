@@ -36,6 +36,7 @@ class TrialMemo:
         checkpoint: the newest committed one; None if there is none.
         parent: the trial that it is a clone of.
         from_epoch: the parent's epoch at which it was cloned.
+        continues: the first trial of those that it goes on with; None: it is a trial of its own.
         goal: the epoch to which it trains before it is decided about again.
     """
 
@@ -47,6 +48,7 @@ class TrialMemo:
     checkpoint: Saved | None = None
     parent: int | None = None
     from_epoch: int = 0
+    continues: int | None = None
     goal: int = 0
 
 
@@ -57,12 +59,14 @@ class Live:
     Attributes:
         attempt: number of the attempt.
         start: the checkpoint that it begins with, its own or its parent's; None for epoch 0.
+        epochs: to which the gang trains; more may be wanted by then.
         begun: whether the gang has taken it up, so that the ledger has a row of the attempt.
         leaving: the attempt has ended; only the gang has not let go yet.
     """
 
     attempt: int
     start: Saved | None = None
+    epochs: int = 0
     begun: bool = False
     leaving: bool = False
 
@@ -93,11 +97,12 @@ def assignment_of(
         lease_epoch: of the runner's lease.
         directory: where the attempt's checkpoints go.
         logs: where the trial's integrations write.
-        start: the checkpoint that it begins with: its own, or its parent's for a clone that has none of its own yet.
+        start: the checkpoint that it begins with: its own, or its parent's where it has none of its own yet.
     """
     assert spec.budget.epochs is not None
     assert spec.objective.metric is not None
     assert spec.objective.mode is not None
+    inherits = start is not None and start is not memo.checkpoint
     return Assignment(
         search=search.id,
         trial=number,
@@ -107,14 +112,15 @@ def assignment_of(
         import_path=search.trainable_path,
         config=memo.config,
         epochs=spec.budget.epochs,
-        seed=draw_seed(spec.seed, number),
+        seed=draw_seed(spec.seed, number if memo.continues is None else memo.continues),
         workers=spec.resources.workers,
         cpus_per_worker=spec.resources.cpus_per_worker,
         gpus_per_worker=spec.resources.gpus_per_worker,
         directory=str(directory),
         resume_from=str(start.path) if start else None,
         resume_sha256=start.manifest_sha256 if start else None,
-        is_clone=start is not None and start is not memo.checkpoint,
+        is_clone=inherits and memo.continues is None,
+        is_continuation=inherits and memo.continues is not None,
         every_epochs=spec.checkpoints.every_epochs,
         metric=spec.objective.metric,
         mode=spec.objective.mode,

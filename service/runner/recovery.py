@@ -65,7 +65,7 @@ def recover(*, ledger: Ledger, lease: Lease, search: Search, store: Path, backof
     )
     trials = ledger.trials(search.id)
     unfinished = [trial for trial in trials if not trial.state.is_terminal]
-    run.failures = sum(trial.state is TrialState.FAILED for trial in trials)
+    run.failures = sum(t.state is TrialState.FAILED and not run.study.was_continued(t.number) for t in trials)
     failpoint("recovery.after_replay")
     _close_lost_attempts(run, unfinished)
     failpoint("recovery.after_close")
@@ -135,6 +135,7 @@ def _memo(run: Run, trial: Trial, goal: int) -> TrialMemo:
         attempts=trial.attempts,
         parent=record.parent,
         from_epoch=record.from_epoch,
+        continues=record.continues,
         goal=goal,
     )
     memo.faults = sum(a.outcome == "crashed" for a in run.ledger.attempts(run.search.id, trial.number))

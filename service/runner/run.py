@@ -22,6 +22,7 @@ from service.algorithms import (
     ActionKind,
     Cancelled,
     Closed,
+    Continued,
     Enqueued,
     Event,
     Failed,
@@ -31,9 +32,11 @@ from service.algorithms import (
     Resume,
     Start,
     Study,
+    event_from_dict,
 )
+from service.algorithms.trials import Phase
 from service.errors import LedgerUnavailable
-from service.models import Checkpoint, Lease, Search
+from service.models import Checkpoint, Lease, Search, Wish
 from service.runner import retention
 from service.runner.adoption import unrecorded
 from service.runner.memo import Live, Saved, TrialMemo, assignment_of
@@ -125,7 +128,7 @@ class Run:
             return None
         memo = self.memos[number]
         start = memo.checkpoint or self.saved(self._inherited(memo))
-        self.live[number] = Live(attempt=memo.attempts + 1, start=start)
+        self.live[number] = Live(attempt=memo.attempts + 1, start=start, epochs=self.study.max_epochs)
         return assignment_of(
             self.search,
             self.spec,
@@ -180,7 +183,8 @@ class Run:
         event = Reported(trial=trial, epoch=result.epoch, value=value) if fresh else None
         actions = self.study.tell(event) if event else []
         goes_on = not actions or actions[0].kind is ActionKind.CONTINUE
-        displaced = goes_on and self._holding() > self.slots
+        why_displaced = self._displaces(live, result.epoch) if goes_on else None
+        displaced = why_displaced is not None
         last = finish() if result.checkpoint_pending and (displaced or not goes_on) else None
         records = [record for record in (result.checkpoint, last) if isinstance(record, CheckpointRecord)]
         errors = [error for error in (result.checkpoint_error, last) if isinstance(error, str)]
@@ -206,8 +210,9 @@ class Run:
             for message in (*errors, *result.warnings):
                 self._warn(w, trial, live.attempt, message)
             self._carry_out(w, actions)
-            if displaced:
-                self._displace(w, trial)
+            if why_displaced is not None:
+                w.end_attempt(self.search.id, trial, "displaced", why_displaced)
+                w.move_trial(self.search.id, trial, TrialState.PAUSED, why_displaced, displaced=True)
             failpoint("report.before_commit", LedgerUnavailable)
             ended = _ended_by(actions)
             return self._tidy(w, {*ended, *([trial] if records else [])}, saved=trial if records else None, ended=ended)
@@ -283,10 +288,16 @@ class Run:
         """Takes in what people changed since: all of it is told to the Study that the Study decides by."""
         if self.finished or search.version == self.version:
             return
+        wishes = self.ledger.untold(search.id)
+        if wishes:
+            search = self.ledger.search(search.id)  # at least as new as they are: they come with changes of the spec
+        for wish in wishes:
+            self._grant(wish)
         self.spec, self.version = spec_of(search), search.version
-        assert self.spec.budget.trials is not None
-        if self.spec.budget.trials != self.study.max_trials:
-            self._tell(Resized(max_trials=self.spec.budget.trials))
+        trials, epochs = self.spec.budget.trials, self.spec.budget.epochs
+        assert trials is not None
+        if (trials, epochs) != (self.study.max_trials, self.study.max_epochs):
+            self._tell(Resized(max_trials=trials, max_epochs=epochs))
         for config in self.spec.enqueue[self.study.num_enqueued :]:
             self._tell(Enqueued(config=config))
 
@@ -318,6 +329,23 @@ class Run:
             self._propose()
 
     # How it goes on
+
+    def _grant(self, wish: Wish) -> None:
+        """Tells the Study what a person wants, unless that has become impossible meanwhile; then the log says so."""
+        event = event_from_dict(wish.fact)
+        try:
+            self._tell(event, lambda w: w.wish_told(self.search.id, wish.number))
+        except ValueError as error:
+            message = {"message": f"a wish cannot be granted any more: {error}"}
+
+            def verbs(w: Writer) -> None:
+                w.wish_told(self.search.id, wish.number)
+                w.event(self.search.id, EventKind.WARNING, message)
+
+            self._commit(verbs)
+            return
+        if isinstance(event, Continued) and self.study.trials[event.trial].phase is Phase.FAILED:
+            self.failures -= 1
 
     def _take_ready(self) -> int | None:
         return self.ready.take(busy=self._is_busy)
@@ -363,6 +391,7 @@ class Run:
                 epoch=proposal.from_epoch,
                 parent=proposal.parent,
                 from_epoch=proposal.from_epoch,
+                continues=self.study.trials[proposal.trial].continues,
                 goal=proposal.epochs,
             )
         elif isinstance(proposal, Resume):
@@ -558,10 +587,13 @@ class Run:
                 self.memos.pop(action.trial, None)
                 self.ready.drop(action.trial)
 
-    def _displace(self, w: Writer, trial: int) -> None:
-        reason = f"displaced: the allowance is {self.slots} and {self._holding()} were running"
-        w.end_attempt(self.search.id, trial, "displaced", reason)
-        w.move_trial(self.search.id, trial, TrialState.PAUSED, reason, displaced=True)
+    def _displaces(self, live: Live, epoch: int) -> str | None:
+        """Why a trial that goes on must leave its gang; None: it need not."""
+        if self._holding() > self.slots:
+            return f"displaced: the allowance is {self.slots} and {self._holding()} were running"
+        if epoch >= live.epochs:
+            return f"displaced: its gang was to train {live.epochs} epochs, and more are wanted by now"
+        return None
 
     def _save(self, trial: int, attempt: int, record: CheckpointRecord) -> None:
         """Commits a checkpoint that comes without a report."""

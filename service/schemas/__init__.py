@@ -16,8 +16,9 @@ from service.schemas.access import (
     SessionView,
 )
 from service.schemas.bulk import Bulk, BulkView
-from service.schemas.changes import change_schema, changed, spec_of, with_enqueued
+from service.schemas.changes import change_schema, changed, merge_patch, spec_of, with_budget, with_enqueued
 from service.schemas.faults import faults_of, parse_spec
+from service.schemas.going_on import Extend, Retry
 from service.schemas.quota import Quota
 from service.schemas.spec import (
     Budget,
@@ -34,12 +35,14 @@ from service.schemas.views import (
     BestView,
     CheckpointView,
     ClusterView,
+    DescentView,
     DifferenceView,
     EventView,
     FigureKind,
     ForecastView,
     Health,
     HolderView,
+    LineageView,
     NodeView,
     ReportView,
     RungCostView,
@@ -68,8 +71,10 @@ __all__ = [
     "CheckpointView",
     "Checkpoints",
     "ClusterView",
+    "DescentView",
     "DifferenceView",
     "EventView",
+    "Extend",
     "FigureKind",
     "ForecastView",
     "Health",
@@ -77,6 +82,7 @@ __all__ = [
     "KeyPage",
     "KeyRequest",
     "KeyView",
+    "LineageView",
     "NewKeyView",
     "NodeView",
     "Objective",
@@ -86,6 +92,7 @@ __all__ = [
     "ReportView",
     "Resources",
     "Retries",
+    "Retry",
     "RungCostView",
     "RungView",
     "SearchPage",
@@ -102,7 +109,9 @@ __all__ = [
     "change_schema",
     "changed",
     "faults_of",
+    "merge_patch",
     "parse_spec",
     "spec_of",
+    "with_budget",
     "with_enqueued",
 ]

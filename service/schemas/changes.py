@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from service.errors import FieldFault, InvalidInput
@@ -20,8 +21,11 @@ CHANGEABLE = ("parallelism", "priority", "weight", "deadline", "tags")
 CHANGEABLE_BUDGET = ("trials", "seconds", "gpu_hours", "failures")
 """Fields of the budget that a change may name."""
 
+_OVERLAID_BUDGET = (*CHANGEABLE_BUDGET, "epochs")
+"""And those that an extension may raise."""
+
 _WHY_NOT: Mapping[str, str] = {
-    "budget.epochs": "rungs, learning-rate schedules and trials that have ended were laid out for it",
+    "budget.epochs": "rungs and trials that have ended were laid out for it; POST .../extend can raise it",
     "budget.target": "trials were already judged by it",
     "budget.patience": "trials were already judged by it",
     "enqueue": "what was asked for stays; add to it with POST .../enqueue",
@@ -54,7 +58,7 @@ def changed(search: Search, raw: Any) -> Json:
         faults.append(FieldFault(path="budget.trials", message="got null, must be a whole number; give one"))
     if faults:
         raise InvalidInput.of(*faults)
-    return _overlay(search, parse_spec(_merge(_laid_over(search), raw)))
+    return _overlay(search, parse_spec(merge_patch(_laid_over(search), raw)))
 
 
 def with_enqueued(search: Search, config: Json) -> Json:
@@ -65,6 +69,17 @@ def with_enqueued(search: Search, config: Json) -> Json:
     """
     spec = spec_of(search).model_dump(mode="json")
     return _overlay(search, parse_spec(spec | {"enqueue": [*spec["enqueue"], dict(config)]}))
+
+
+def with_budget(search: Search, budget: Budget, deadline: datetime | None = None) -> Json:
+    """The search's changes with this budget, and with this deadline unless it is None.
+
+    Raises:
+        InvalidInput: it is not valid.
+    """
+    spec = spec_of(search).model_dump(mode="json") | {"budget": budget.model_dump(mode="json")}
+    more = {} if deadline is None else {"deadline": deadline.isoformat()}
+    return _overlay(search, parse_spec(spec | more))
 
 
 def change_schema(spec_schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -84,7 +99,7 @@ def _overlay(search: Search, wanted: SearchSpec) -> Json:
     """What of `wanted` differs from the spec as it was submitted."""
     before, now = parse_spec(search.spec).model_dump(mode="json"), wanted.model_dump(mode="json")
     changes = {name: now[name] for name in (*CHANGEABLE, "enqueue") if now[name] != before[name]}
-    budget = {name: now["budget"][name] for name in CHANGEABLE_BUDGET if now["budget"][name] != before["budget"][name]}
+    budget = {name: now["budget"][name] for name in _OVERLAID_BUDGET if now["budget"][name] != before["budget"][name]}
     return changes | ({"budget": budget} if budget else {})
 
 
@@ -93,14 +108,14 @@ def _laid_over(search: Search) -> dict[str, Any]:
     return {**search.spec, **search.changes, "budget": budget}
 
 
-def _merge(target: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
+def merge_patch(target: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
     """The merge patch of RFC 7396; tags that are not told to go stay."""
     merged = dict(target)
     for name, value in patch.items():
         if value is None:
             merged.pop(name, None)
         elif isinstance(value, Mapping) and isinstance(merged.get(name), Mapping):
-            merged[name] = _merge(merged[name], value)
+            merged[name] = merge_patch(merged[name], value)
         else:
             merged[name] = value
     return merged

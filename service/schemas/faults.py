@@ -63,7 +63,7 @@ def _fields_at(location: tuple[int | str, ...], model: type[BaseModel]) -> list[
         if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
             return []
         model = inner
-    return list(model.model_fields)
+    return [field.alias or name for name, field in model.model_fields.items()]
 
 
 def _show(value: Any) -> str:

@@ -156,6 +156,19 @@ class Integrations(Strict):
         return {name: {} if options is True else options.model_dump() for name, options in given.items() if options}
 
 
+class WarmStart(Strict):
+    """What a search begins with."""
+
+    model_config = ConfigDict(serialize_by_alias=True)
+
+    from_: list[Annotated[str, Field(pattern=r"^[^\x00]{1,64}$")]] = Field(
+        default_factory=list,
+        alias="from",
+        max_length=16,
+        description="Ids of searches whose results a model learns from as if they were its own; same metric and mode.",
+    )
+
+
 class SearchSpec(Strict):
     """One search, as `POST /v1/searches` takes it."""
 
@@ -191,6 +204,9 @@ class SearchSpec(Strict):
     integrations: Integrations = Field(
         default_factory=lambda: Integrations(),
         description="Curves and pictures in other people's tools; default: none.",
+    )
+    warm_start: WarmStart = Field(
+        default_factory=lambda: WarmStart(), description="What it begins with; default: nothing."
     )
     enqueue: list[dict[str, Any]] = Field(
         default_factory=list,

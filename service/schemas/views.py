@@ -41,6 +41,22 @@ class CheckpointView(View):
     created_at: datetime = Field(description="When it was committed.")
 
 
+class DescentView(View):
+    """A search that another one began with, or that began with it."""
+
+    search: str = Field(description="Id of the other search.")
+    kind: str = Field(description="branch or warm_start.")
+    trials: int = Field(description="Trials whose results the later one began with.")
+    left_out: dict[str, int] = Field(description="Trials that it did not, by the reason.")
+
+
+class LineageView(View):
+    """Where a search comes from, and what came of it."""
+
+    parents: list[DescentView] = Field(default_factory=list, description="Searches whose results it began with.")
+    children: list[DescentView] = Field(default_factory=list, description="Searches that began with its results.")
+
+
 class SearchView(View):
     """One search and its progress."""
 
@@ -64,6 +80,9 @@ class SearchView(View):
     rungs: dict[int, int] = Field(description="Epochs of a rung to trials that reached it.")
     seconds_left: float | None = Field(
         description="An estimate from the pace so far; None before the first trial has ended."
+    )
+    lineage: LineageView = Field(
+        default_factory=lambda: LineageView(), description="Searches that it began with, and that began with it."
     )
     created_at: datetime = Field(description="When it was accepted.")
     started_at: datetime | None = Field(description="When it was first admitted.")
@@ -266,6 +285,9 @@ class ValidationView(View):
     rungs: list[int] = Field(description="Epochs at which the scheduler decides.")
     first_proposals: list[dict[str, Any]] = Field(description="Configuration and origin of what would be tried first.")
     forecast: ForecastView = Field(description="What it would cost, on made-up curves.")
+    warm_start: list[DescentView] = Field(
+        default_factory=list, description="What it would begin with, by the search it is from."
+    )
 
 
 class RungCostView(View):

@@ -7,10 +7,12 @@ from service.store.leases import LeaseStatus
 from service.store.ledger import Ledger
 from service.store.pages import Page
 from service.store.submissions import IdempotencyKey
+from service.store.wishes import Going
 from service.store.writer import Writer
 
 __all__ = [
     "EventKind",
+    "Going",
     "IdempotencyKey",
     "LeaseStatus",
     "Ledger",

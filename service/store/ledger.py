@@ -18,11 +18,12 @@ from service.store.migrate import migrate
 from service.store.projects import Projects
 from service.store.sessions import Sessions
 from service.store.submissions import Submissions
+from service.store.wishes import Wishes
 from service.store.writer import Writer
 from trainables.failpoints import failpoint
 
 
-class Ledger(Columns, Submissions, Amendments, Leases, Projects, Keys, Sessions, AuditLog):
+class Ledger(Columns, Submissions, Amendments, Wishes, Leases, Projects, Keys, Sessions, AuditLog):
     """Every fact about searches, in SQLite or PostgreSQL.
 
     **Thread safety.** One object serves all threads of a process, and any number of processes may open the same URL.
@@ -30,8 +31,8 @@ class Ledger(Columns, Submissions, Amendments, Leases, Projects, Keys, Sessions,
     `engine.WAIT_S`): never make one on an event loop.
 
     **Ownership.** State is written by whoever holds the lease, through `write`. Without a lease people write: `submit`,
-    `request`, `amend`, `pause`, `resume`; projects, keys, sessions and the audit log need none. Events and reports are
-    append-only; a terminal state never changes.
+    `request`, `amend`, `pause`, `resume`, `go_on`; projects, keys, sessions and the audit log need none. Events and
+    reports are append-only; a trial's terminal state never changes, and a search's only by `go_on`.
 
     **By value.** What is passed in is copied, what comes out is frozen and fresh: it does not change under its reader.
 

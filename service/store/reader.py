@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -121,13 +121,14 @@ class Reader:
         return {state: counted.get(state, 0) for state in TrialState}
 
     def tried(self, search: str) -> tuple[int, int]:
-        """How many trials count towards the budget, which clones do not, and how many of them a person asked for."""
+        """How many trials count towards the budget, which clones and continuations do not; of them, those asked for."""
         kind = trials.c.origin["kind"].as_string()
         query = select(kind, func.count()).where(trials.c.search == search).group_by(kind)
         with self._database.reading() as connection:
             read_search(connection, search)
             counted: dict[str, int] = {row[0]: row[1] for row in connection.execute(query)}
-        return sum(num for origin, num in counted.items() if origin != "clone"), counted.get("enqueued", 0)
+        budgeted = sum(num for origin, num in counted.items() if origin not in ("clone", "continued"))
+        return budgeted, counted.get("enqueued", 0)
 
     def trials(
         self, search: str, *, state: TrialState | None = None, after: int = -1, limit: int | None = None
@@ -210,13 +211,25 @@ class Reader:
         return self._under(search, query.order_by(events.c.seq).limit(limit), to_event)
 
     def runner_failures(self, search: str) -> list[Event]:
-        """The `runner.failed` events since the last report: failures without any progress in between."""
+        """The `runner.failed` events since the last report, or since a person let it go on: without any progress."""
         of_search = events.c.search == search
-        reported = select(func.coalesce(func.max(events.c.seq), 0)).where(of_search, events.c.kind == EventKind.REPORT)
+        queued = and_(events.c.kind == EventKind.SEARCH_STATE, events.c.data["to"].as_string() == SearchState.QUEUED)
+        progress = or_(events.c.kind == EventKind.REPORT, queued)
+        reported = select(func.coalesce(func.max(events.c.seq), 0)).where(of_search, progress)
         query = select(events).where(
             of_search, events.c.kind == EventKind.RUNNER_FAILED, events.c.seq > reported.scalar_subquery()
         )
         return self._under(search, query.order_by(events.c.seq), to_event)
+
+    def points(self, search: str, epochs: Collection[int]) -> list[tuple[int, int, float | None, Mapping[str, Any]]]:
+        """Trial, epoch, value and metrics of what the Study was told of these epochs, by trial and epoch."""
+        of = reports.c
+        query = select(of.trial, of.epoch, of.value, of.metrics).where(
+            of.search == search, of.seen, of.epoch.in_(epochs)
+        )
+        with self._database.reading() as connection:
+            read_search(connection, search)
+            return [tuple(row) for row in connection.execute(query.order_by(of.trial, of.epoch))]
 
     def rungs(self, search: str) -> dict[int, int]:
         """Epochs to the trials that a rung's verdict was reached on there."""

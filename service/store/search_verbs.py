@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, and_, select, update
 
 from service.models import Json, Lease, Search
 from service.states import SearchState
 from service.store.events import BY_RUNNER, EventKind
 from service.store.journal import append
 from service.store.reader import read_search
-from service.store.tables import events, searches
+from service.store.tables import events, searches, wishes
 from service.store.transitions import illegal, move_search, require_reason
 from service.store.verdicts import enter_verdicts
 
@@ -92,6 +92,11 @@ class SearchVerbs:
         """Sequence of the newest event of a kind that only the search's runner writes; 0 before the first."""
         by_runner = select(events.c.seq).where(events.c.search == search, events.c.kind.in_(BY_RUNNER))
         return self._connection.scalar(by_runner.order_by(events.c.seq.desc()).limit(1)) or 0
+
+    def wish_told(self, search: str, number: int) -> None:
+        """Notes that the Study was told a wish, in the transaction that records it."""
+        here = and_(wishes.c.search == search, wishes.c.number == number)
+        self._connection.execute(update(wishes).where(here).values(told=True))
 
     def decide(self, search: str, trial: int | None, fact: Json, actions: list[Json]) -> None:
         """Records what the Study was told besides reports, with its verdicts; event `study.told`.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import string
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -11,11 +12,12 @@ from sqlalchemy import Connection, insert, select, update
 
 from service.access import DEFAULT_PROJECT, OPERATOR
 from service.errors import IdempotencyMismatch, IllegalTransition, LedgerUnavailable
-from service.models import Json, Search
+from service.models import Descent, Json, Search
 from service.states import Intent, SearchState, TrialState
 from service.store.database import Database
 from service.store.engine import insert_unless_there
 from service.store.events import EventKind
+from service.store.heritage import add_lineage, add_wishes
 from service.store.journal import append
 from service.store.projects import require_project, require_room
 from service.store.reader import read_search
@@ -59,6 +61,8 @@ class Submissions:
         trainable_path: str,
         project: str = DEFAULT_PROJECT,
         idempotency: IdempotencyKey | None = None,
+        facts: Sequence[Json] = (),
+        parents: Sequence[Descent] = (),
     ) -> tuple[Search, bool]:
         """Accepts a search: row, event and key in one transaction.
 
@@ -69,6 +73,8 @@ class Submissions:
             trainable_path: `module:Class`.
             project: whose it is.
             idempotency: None for a request that may be carried out twice.
+            facts: what its Study is to be told before it decides anything.
+            parents: the searches whose results these are.
 
         Returns:
             The search, and True; or the search that the same key and request made before, and False.
@@ -111,6 +117,8 @@ class Submissions:
             )
             for key, value in spec.get("tags", {}).items():
                 connection.execute(insert(search_tags).values(search=search, key=key, value=str(value)))
+            add_wishes(connection, search, facts)
+            add_lineage(connection, search, parents)
             append(connection, search, EventKind.SEARCH_SUBMITTED, {"name": name, "trainable": trainable})
             failpoint("submit.before_commit", LedgerUnavailable)
             return read_search(connection, search), True

@@ -233,6 +233,27 @@ verdicts = Table(
 )
 """What the actions of events say of rungs once more, one row each; `place` is the action's among those of its event."""
 
+wishes = Table(
+    "wishes",
+    metadata,
+    Column("search", ForeignKey(searches.c.id), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("fact", JSON, nullable=False),
+    Column("told", Boolean, nullable=False),
+)
+"""What the search's Study is to be told, in this order; `told` once its runner has done so."""
+
+lineage = Table(
+    "lineage",
+    metadata,
+    Column("child", ForeignKey(searches.c.id), primary_key=True),
+    Column("parent", ForeignKey(searches.c.id, name="fk_lineage_searches_parent"), primary_key=True, index=True),
+    Column("kind", String(16), nullable=False),
+    Column("num_trials", Integer, nullable=False),
+    Column("left_out", JSON, nullable=False),
+)
+"""Whose results a search began with."""
+
 leases = Table(
     "leases",
     metadata,

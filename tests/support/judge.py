@@ -59,7 +59,7 @@ def judge(ledger: Ledger, search: str) -> Judgement:
         faults.append("what the events say the Study was told differs from the reports' rows")
     for trial in trials:
         epochs = sorted(epoch for number, epoch in seen if number == trial.number)
-        first = trial.origin["data"].get("epoch", 0) + 1 if trial.origin["kind"] == "clone" else 1
+        first = trial.origin["data"].get("epoch", 0) + 1 if trial.origin["kind"] in ("clone", "continued") else 1
         if epochs != list(range(first, first + len(epochs))):
             faults.append(f"trial {trial.number} has holes in its epochs: {epochs}")
     repeated = _repeated(reports, attempts)

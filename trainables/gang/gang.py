@@ -215,7 +215,7 @@ class Gang(tune.Trainable):  # type: ignore[misc]  # Ray ships no types that str
             self._record = self._processes.resumed_from
         if self._record is not None:
             self._epoch, self._metrics = self._record.epoch, self._record.metrics
-        if assignment.is_clone:
+        if assignment.is_clone or assignment.is_continuation:
             self._record = None  # it is the parent's, which may be deleted as soon as there is one of this trial's own
 
     def _run_epoch(self) -> EpochMeasures | None:

@@ -10,9 +10,10 @@ from fastapi.concurrency import run_in_threadpool
 
 from service.access import Principal
 from service.api.context import Context, ContextDep
+from service.api.knowledge import gather
 from service.api.principals import PrincipalDep, SearchId, VisibleProject, owning
 from service.api.submission import Submission, cost_of, first_proposals, read_body, resolve
-from service.api.views import audit_view, etag, forecast_view, search_view
+from service.api.views import audit_view, descent_view, etag, forecast_view, search_view
 from service.errors import FieldFault, InvalidInput
 from service.runner import audit_search
 from service.schemas import AuditView, SearchPage, SearchView, ValidationView
@@ -56,11 +57,11 @@ async def submit(
 
 
 @router.post("/v1/searches:validate", openapi_extra=_SPEC)
-async def validate(request: Request, context: ContextDep) -> ValidationView:
+async def validate(request: Request, context: ContextDep, project: VisibleProject) -> ValidationView:
     """What would run; nothing is stored."""
     body = await request.body()
     content_type = request.headers.get("content-type", "")
-    view: ValidationView = await run_in_threadpool(_validate, context, body, content_type)
+    view: ValidationView = await run_in_threadpool(_validate, context, body, content_type, owning(project))
     return view
 
 
@@ -96,6 +97,7 @@ def audit(search: SearchId, context: ContextDep) -> AuditView:
 def _submit(context: Context, submission: Submission, project: str, idempotency: IdempotencyKey | None) -> SearchView:
     spec = submission.spec
     assert spec.name is not None
+    knowledge = gather(context.ledger, submission, project)
     search, is_new = context.ledger.submit(
         spec=spec.model_dump(mode="json"),
         name=spec.name,
@@ -103,6 +105,8 @@ def _submit(context: Context, submission: Submission, project: str, idempotency:
         trainable_path=submission.trainable_path,
         project=project,
         idempotency=idempotency,
+        facts=[fact.to_dict() for fact in knowledge.facts],
+        parents=knowledge.parents,
     )
     failpoint("submit.before_answer")
     if is_new:
@@ -120,9 +124,9 @@ def _idempotency(key: str | None, body: bytes, principal: Principal, project: st
     return IdempotencyKey(key=key, request_sha256=request, principal=principal.id)
 
 
-def _validate(context: Context, body: bytes, content_type: str) -> ValidationView:
+def _validate(context: Context, body: bytes, content_type: str, project: str) -> ValidationView:
     submission = _resolve(context, body, content_type)
-    spec = submission.spec
+    spec, knowledge = submission.spec, gather(context.ledger, submission, project)
     assert spec.budget.trials is not None
     return ValidationView(
         spec=spec.model_dump(mode="json"),
@@ -130,8 +134,9 @@ def _validate(context: Context, body: bytes, content_type: str) -> ValidationVie
         grid_size=submission.grid_size,
         slots=min(submission.slots, spec.parallelism),
         rungs=submission.rungs,
-        first_proposals=first_proposals(submission),
+        first_proposals=first_proposals(submission, knowledge.facts),
         forecast=forecast_view(cost_of(submission)),
+        warm_start=[descent_view(parent) for parent in knowledge.parents],
     )
 
 

@@ -54,9 +54,10 @@ def recorded(tmp_path_factory):
 
 @pytest.fixture
 def searches(tmp_path, request):
-    """An empty ledger; for a test that asks for `ended`, one with that search."""
-    has_ended = "ended" in request.fixturenames
-    folder = request.getfixturevalue("recorded")[0] if has_ended else request.getfixturevalue("empty")
+    """An empty ledger; for a test that asks for `ended` or `known`, one with that search."""
+    folders = {"ended": "recorded", "known": "found_out"}
+    asked = next((folders[name] for name in folders if name in request.fixturenames), None)
+    folder = request.getfixturevalue("empty") if asked is None else request.getfixturevalue(asked)[0]
     shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
     searches = Searches(tmp_path)
     yield searches

@@ -141,6 +141,9 @@ class FakeService:
             ("GET", one): self._look,
             ("POST", f"{one}/stop"): lambda: httpx2.Response(202, json=view(intent="stop")),
             ("POST", f"{one}/cancel"): lambda: httpx2.Response(202, json=view(intent="cancel")),
+            ("POST", f"{one}/extend"): lambda: httpx2.Response(202, json=view(state="queued", reason="extended")),
+            ("POST", f"{one}/retry"): lambda: httpx2.Response(202, json=view(state="queued", reason="retried")),
+            ("POST", f"{one}/branch"): lambda: httpx2.Response(201, json=view(id="branched", lineage=LINEAGE)),
             ("GET", f"{one}/trials"): lambda: self._pages(self.trials, request),
             ("GET", f"{one}/trials/1"): lambda: httpx2.Response(200, json=self.trials[0]),
             ("GET", f"{one}/reports"): lambda: httpx2.Response(200, json=REPORTS),
@@ -173,6 +176,11 @@ class FakeService:
         return httpx2.Response(200, headers={"Content-Type": "text/event-stream"}, text=": ping\n\n" + text)
 
 
+LINEAGE = {
+    "parents": [
+        {"search": "k3abcdefghij", "kind": "branch", "trials": 9, "left_out": {"its lr is outside the space": 3}}
+    ]
+}
 SAME = {"search": "k3abcdefghij", "checked": 45, "difference": None}
 PARTED = {
     "search": "k3abcdefghij",

@@ -11,7 +11,7 @@ from service.schemas import SearchSpec, parse_spec, views
 
 def fields(model, prefix=""):
     for name, field in model.model_fields.items():
-        yield f"{prefix}{name}", field
+        yield f"{prefix}{field.alias or name}", field
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             yield from fields(field.annotation, f"{prefix}{name}.")
 

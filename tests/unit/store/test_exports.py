@@ -7,7 +7,21 @@ from service.store import EventKind
 
 
 def test_the_public_face_is_these_names() -> None:
-    assert store.__all__ == ["EventKind", "IdempotencyKey", "LeaseStatus", "Ledger", "Page", "Recorded", "Writer"]
+    assert store.__all__ == [
+        "EventKind",
+        "Going",
+        "IdempotencyKey",
+        "LeaseStatus",
+        "Ledger",
+        "Milestone",
+        "Page",
+        "Point",
+        "Recorded",
+        "Span",
+        "TrialRow",
+        "VerdictRow",
+        "Writer",
+    ]
 
 
 def test_kinds_of_events_never_change_since_databases_and_streams_hold_them() -> None:
@@ -27,6 +41,7 @@ def test_kinds_of_events_never_change_since_databases_and_streams_hold_them() ->
         "study.told",
         "checkpoint.committed",
         "checkpoint.deleted",
+        "checkpoint.damaged",
         "runner.failed",
         "warning",
     ]
