@@ -11,7 +11,18 @@ from collections.abc import Sequence
 
 import typer
 
-from service.cli import acting, continuing, diagnosis, inspecting, operating, reading, simulating, submitting, watching
+from service.cli import (
+    access,
+    acting,
+    continuing,
+    diagnosis,
+    inspecting,
+    operating,
+    reading,
+    simulating,
+    submitting,
+    watching,
+)
 from service.cli.console import complain
 from service.client import ApiError, ClientError
 from service.errors import InvalidInput, RungError
@@ -26,7 +37,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for commands in (operating, submitting, simulating, reading, inspecting, watching, acting, continuing, diagnosis):
+_COMMANDS = (operating, submitting, simulating, reading, inspecting, watching, acting, continuing, access, diagnosis)
+for commands in _COMMANDS:
     commands.register(app)
 
 
@@ -58,7 +70,8 @@ def _way_out(error: ApiError) -> str | None:
 
 _WAYS_OUT = {
     400: "nothing was submitted",
-    401: "set RUNG_TOKEN to the token that `rung up` showed, or run this where its RUNG_HOME is",
+    401: "set RUNG_TOKEN to your key, or to the token that `rung up` showed, or run this where its RUNG_HOME is",
+    403: "`rung keys ls` shows what each key may do; an admin makes another",
     404: "`rung ls` lists the searches there are",
     422: "nothing was submitted; correct the lines above, `rung submit --dry-run` checks without submitting",
     503: "`rung doctor` says what does not answer",

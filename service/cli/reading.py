@@ -29,11 +29,12 @@ def register(app: typer.Typer) -> None:
 def ls(
     state: Annotated[SearchState | None, typer.Option(help="Only searches in this state.")] = None,
     name: Annotated[str | None, typer.Option(help="Only searches of this name.")] = None,
+    project: Annotated[str | None, typer.Option(help="Only searches of this project.")] = None,
     output: Output = Format.TABLE,
 ) -> None:
     """List searches, newest first."""
     with connect() as client:
-        views = [search.view for search in client.searches(state=state, name=name)]
+        views = [search.view for search in client.searches(state=state, name=name, project=project)]
     rows = [_search_row(view) for view in views]
     show(
         [view.model_dump(mode="json") for view in views], output, lambda: table_of(rows, _SEARCH_COLUMNS), lambda: rows

@@ -31,6 +31,7 @@ def submit(
     idempotency_key: Annotated[
         str | None, typer.Option(help="The same key and spec give the same search, however often sent.")
     ] = None,
+    project: Annotated[str | None, typer.Option(help="Whose it is; default: your key's project.")] = None,
     output: Output = Format.TABLE,
 ) -> None:
     """Submit a search and print its id."""
@@ -40,7 +41,7 @@ def submit(
             plan = client.validate(body).model_dump(mode="json")
             show(plan, output, lambda: table_of([_plan_row(plan)]), lambda: [_plan_row(plan)])
             return
-        search = client.submit(body, idempotency_key=idempotency_key)
+        search = client.submit(body, idempotency_key=idempotency_key, project=project)
         data = search.view.model_dump(mode="json")
         row = {"id": search.id, "name": search.view.name, "state": str(search.view.state)}
         show(data, output, lambda: search.id, lambda: [row])

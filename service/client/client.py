@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import httpx2
 
+from service.client.admin import Admin
 from service.client.http import Http
 from service.client.search import Search
 from service.client.specs import Spec, read_spec
@@ -47,20 +48,27 @@ class Client:
         """Where the service is."""
         return self._http.url
 
-    def submit(self, spec: Spec, *, idempotency_key: str | None = None) -> Search:
+    @property
+    def admin(self) -> Admin:
+        """What needs a key with the scope `admin`: keys, projects, the audit log."""
+        return Admin(self._http)
+
+    def submit(self, spec: Spec, *, idempotency_key: str | None = None, project: str | None = None) -> Search:
         """Submits a search; it is durable when this returns.
 
         Args:
             spec: a mapping, or the path of a JSON or YAML file.
             idempotency_key: the same key and spec give the same search, however often sent; default: a new one, so
                 that this call's own retries cannot submit twice.
+            project: whose it is; default: that of the key, or `default` where that is bound to none.
 
         Raises:
             ApiError: with one fault for each field that is wrong.
             Unreachable: the service does not answer; it may or may not have the search: submit with the same key.
         """
         headers = {"Idempotency-Key": idempotency_key or str(uuid.uuid4())}
-        return self._search(self._http.post("/v1/searches", read_spec(spec), headers))
+        query = "" if project is None else f"?project={quote(project, safe='')}"
+        return self._search(self._http.post(f"/v1/searches{query}", read_spec(spec), headers))
 
     def validate(self, spec: Spec) -> ValidationView:
         """What would run; nothing is stored. Raises as `submit`."""
@@ -74,17 +82,20 @@ class Client:
         """
         return self._search(self._http.get(f"/v1/searches/{quote(search_id, safe='')}"))
 
-    def searches(self, *, state: str | None = None, name: str | None = None, limit: int = 50) -> Iterator[Search]:
-        """All searches, newest first, over all pages.
+    def searches(
+        self, *, state: str | None = None, name: str | None = None, project: str | None = None, limit: int = 50
+    ) -> Iterator[Search]:
+        """All searches that the key sees, newest first, over all pages.
 
         Args:
             state: only those in this state.
             name: only those of this name.
+            project: only those of this project.
             limit: searches asked for at once.
         """
         cursor = None
         while True:
-            params = {"state": state, "name": name, "limit": limit, "cursor": cursor}
+            params = {"project": project, "state": state, "name": name, "limit": limit, "cursor": cursor}
             page = SearchPage.model_validate(self._http.get("/v1/searches", params))
             yield from (Search(self._http, view) for view in page.items)
             cursor = page.next_cursor

@@ -119,6 +119,10 @@ class Http:
         """Sends a JSON merge patch and returns the JSON of the answer; raises as `get`."""
         return self._json("PATCH", path, json=body, headers=dict(headers or {}))
 
+    def delete(self, path: str) -> Any:
+        """Asks that something ends and returns the JSON of the answer; raises as `get`."""
+        return self._json("DELETE", path)
+
     def download(self, path: str, file: Path) -> None:
         """Writes the body of an answer to `file`, anew after a broken connection; raises as `get`."""
 

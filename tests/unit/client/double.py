@@ -152,6 +152,12 @@ class FakeService:
             ("GET", f"{one}/audit"): lambda: httpx2.Response(200, json=self.audit),
             ("GET", f"{one}/events"): self._stream,
             ("GET", "/trainables"): lambda: httpx2.Response(200, json=TRAINABLES),
+            ("GET", "/keys"): lambda: httpx2.Response(200, json={"items": [KEY], "next_cursor": None}),
+            ("POST", "/keys"): lambda: httpx2.Response(201, json=KEY | {"key": SECRET}),
+            ("DELETE", "/keys/2v8k0m1x"): lambda: httpx2.Response(200, json=KEY | {"revoked_at": AT}),
+            ("GET", "/projects"): lambda: httpx2.Response(200, json=[{"name": "vision", "created_at": AT}]),
+            ("POST", "/projects"): lambda: httpx2.Response(201, json={"name": "vision", "created_at": AT}),
+            ("GET", "/audit-log"): lambda: httpx2.Response(200, json={"items": [WRITE] * 3, "next_cursor": None}),
             ("GET", "/healthz"): lambda: httpx2.Response(200, json={"status": "ok"}),
             ("GET", "/readyz"): lambda: httpx2.Response(200, json={"status": "ok", "checks": {"ledger": "ok"}}),
         }
@@ -238,3 +244,24 @@ TRAINABLES = [
         "metrics": ["loss"],
     }
 ]
+SECRET = "rung_2v8k0m1x_" + "s" * 43 + "_01234567"
+KEY = {
+    "id": "2v8k0m1x",
+    "name": "anna",
+    "project": "vision",
+    "scopes": ["searches:read", "searches:write"],
+    "created_by": "operator",
+    "created_at": AT,
+    "expires_at": None,
+    "revoked_at": None,
+    "last_used_at": AT,
+}
+WRITE = {
+    "seq": 7,
+    "at": AT,
+    "principal": "2v8k0m1x",
+    "project": "vision",
+    "method": "POST",
+    "path": "/v1/searches",
+    "status": 201,
+}
