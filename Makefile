@@ -7,10 +7,10 @@ READY := $(VENV)/.ready
 PEERS := $(VENV)/.peers
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check up down bench quality chaos clean
+.PHONY: help demo test check fuzz audit-deps up down bench quality chaos clean
 
 help: ## Say what there is.
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 16
 
 demo: $(READY) ## Start a cluster, run a real search over HTTP, download and check its best checkpoint, stop everything.
 	$(BIN)/python -P examples/demo.py
@@ -23,6 +23,13 @@ check: $(READY) ## Format, lint, types, import contracts.
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/bandit -q -c pyproject.toml -r service trainables search_spaces
+
+fuzz: $(READY) ## Send 20,000 made-up requests to the service in this process; any 5xx or undocumented answer fails.
+	$(BIN)/python -m tests.security.fuzz --cases 20000
+
+audit-deps: $(READY) ## Look up known weaknesses of every installed package. Needs the network.
+	$(BIN)/pip-audit -l --skip-editable
 
 up: $(READY) ## Start Rung on this machine.
 	$(BIN)/rung up

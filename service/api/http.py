@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastapi import FastAPI
 from starlette.types import ASGIApp
-from typing_extensions import override
 
 from service import __version__
 from service.api import problems
 from service.api.context import Context
+from service.api.description import Described
 from service.api.guard import Guard
 from service.api.limits import Buckets
 from service.api.routes import (
@@ -30,28 +28,15 @@ from service.api.routes import (
     session,
     trials,
 )
-from service.schemas import SearchSpec, change_schema
 from service.settings import Settings
 
 _BURST_S = 5.0
 """Seconds' worth of requests that may come at once."""
 
 
-class _Rung(FastAPI):
-    """Adds to the description what the routes read by themselves: the spec, in JSON or YAML."""
-
-    @override
-    def openapi(self) -> dict[str, Any]:
-        described = super().openapi()
-        spec = SearchSpec.model_json_schema(ref_template="#/components/schemas/{model}")
-        described["components"]["schemas"]["SearchChange"] = change_schema(spec)
-        described["components"]["schemas"] |= {**spec.pop("$defs"), "SearchSpec": spec}
-        return described
-
-
 def build_http(context: Context) -> FastAPI:
     """The routes, without the guard."""
-    app = _Rung(
+    app = Described(
         title="Rung",
         version=__version__,
         description="A self-hosted hyperparameter-search service on Ray.",

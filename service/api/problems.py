@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from service.api.scopes import methods_of
 from service.errors import FieldFault, InvalidInput, LedgerUnavailable, NotFound, RungError
 
 log = logging.getLogger(__name__)
@@ -62,7 +63,10 @@ def install(app: FastAPI) -> None:
             "detail": f"{request.method} {request.url.path}: {error.detail}",
             "errors": [],
         }
-        return JSONResponse(body, status_code=error.status_code, media_type=MEDIA_TYPE, headers=error.headers)
+        headers = dict(error.headers or {})
+        if error.status_code == 405:  # Starlette names the methods of one route, and a path may have several
+            headers["Allow"] = ", ".join(methods_of(request.url.path)) or headers.get("Allow", "")
+        return JSONResponse(body, status_code=error.status_code, media_type=MEDIA_TYPE, headers=headers)
 
     @app.exception_handler(Exception)
     def on_unexpected(request: Request, error: Exception) -> JSONResponse:

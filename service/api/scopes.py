@@ -107,6 +107,11 @@ def access_of(method: str, path: str) -> Access:
     return Access(scope=Scope.ADMIN, is_noted=method not in SAFE)
 
 
+def methods_of(path: str) -> list[str]:
+    """The methods that this decoded path may be asked with, by name; none where no route is listed for it."""
+    return sorted(method for method, listed in _PATTERNS.items() if any(pattern.match(path) for pattern, _ in listed))
+
+
 def _access_by_route() -> dict[str, Access]:
     listed = {route: Access(is_open=True) for route in OPEN} | {route: Access() for route in ANY_KEY}
     for scope, routes in NEEDS.items():

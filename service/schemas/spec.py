@@ -179,7 +179,7 @@ class SearchSpec(Strict):
         min_length=1, max_length=128, description="Name of a registered trainable: GET /v1/trainables."
     )
     space: dict[str, Any] | None = Field(
-        None, description="What may vary: parameter name to its description. Default: the trainable's."
+        None, max_length=500, description="What may vary: parameter name to its description. Default: the trainable's."
     )
     algorithm: dict[str, Any] = Field(
         default_factory=lambda: {"name": "mobster"},

@@ -1,28 +1,19 @@
-"""The HTTP application with everything real but Ray: ledger, registry, guard, checkpoints on disk."""
+"""The application of `tests.support.application` with searches in it."""
 
 from __future__ import annotations
 
 import shutil
-from contextlib import aclosing
-from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
 from starlette.testclient import TestClient
 
 from service.access import Scope
-from service.api.authentication import Authenticator
-from service.api.context import Context
-from service.api.http import build_http, guarded
-from service.api.tail import Tail
-from service.api.views import event_view
-from service.coordinator import Node
-from service.settings import Settings
+from tests.support.application import TOKEN, application
 from tests.support.runs import Searches
 from tests.unit.runner.driver import Driver
 from trainables import Registry
 
-TOKEN = "rung_secret"
 REGISTRY = Registry(
     {
         "_Odd": "trainables.models.digits_mlp:DigitsMlp",
@@ -73,50 +64,13 @@ def ended(recorded):
 @pytest.fixture
 def service(tmp_path, searches):
     """An application and what it was built from: `http` has the token, `anonymous` has not."""
-    ledger, pokes = searches.ledger, []
-    tail = Tail(
-        read=lambda search, after, limit: ledger.events(search, after=after, limit=limit),
-        newest=lambda search: ledger.search(search).last_seq,
-        max_streams=3,
-        max_streams_per_key=2,
-        poll_s=0.01,
-        idle_s=0.05,
-    )
-
-    async def follow(search, after, principal):
-        async with aclosing(tail.follow(search, after, principal)) as events:
-            async for event in events:
-                yield event_view(event) if event is not None else None
-
-    context = Context(
-        authenticator=Authenticator(ledger, TOKEN, timedelta(hours=1)),
-        ledger=ledger,
-        registry=REGISTRY,
-        store=searches.store,
-        nodes=lambda: [Node(cpus=4, gpus=0)],
-        poke=lambda: pokes.append(1),
-        coordinator_age_s=lambda: 0.1,
-        follow=follow,
-        has_tls=False,
-    )
-    settings = Settings(home=tmp_path, max_body_bytes=1 << 16, max_requests_per_s=10_000, max_failures_per_min=100_000)
-    app = build_http(context)
-    door = guarded(app, context, settings)
+    made = application(searches, REGISTRY, home=tmp_path, max_body_bytes=1 << 16)
     options = {"base_url": "http://127.0.0.1:8000", "raise_server_exceptions": False}
     with (
-        TestClient(door, headers={"Authorization": f"Bearer {TOKEN}"}, **options) as http,
-        TestClient(door, **options) as anonymous,
+        TestClient(made.door, headers={"Authorization": f"Bearer {TOKEN}"}, **options) as http,
+        TestClient(made.door, **options) as anonymous,
     ):
-        yield SimpleNamespace(
-            http=http,
-            anonymous=anonymous,
-            app=app,
-            door=door,
-            pokes=pokes,
-            tail=tail,
-            searches=searches,
-            context=context,
-        )
+        yield SimpleNamespace(http=http, anonymous=anonymous, **vars(made))
 
 
 @pytest.fixture
