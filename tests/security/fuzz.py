@@ -1,4 +1,4 @@
-"""`make fuzz`: made-up requests in this process, on a ledger of SQLite, until so many were sent; exit 1 at any fault."""
+"""`make fuzz`: made-up requests in this process, on a ledger of SQLite, until enough were sent; exit 1 at any fault."""
 
 from __future__ import annotations
 

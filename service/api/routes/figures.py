@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query
 from fastapi.responses import JSONResponse, Response
 
 from service.api.context import Context, ContextDep
@@ -36,7 +36,7 @@ def figures() -> list[FigureKind]:
 @router.get("/v1/searches/{search}/figures/{figure}", response_class=JSONResponse)
 def figure(
     search: SearchId,
-    figure: str,
+    figure: Annotated[str, Path(max_length=64, description="One of GET /v1/figures")],
     context: ContextDep,
     x: Annotated[Literal["epochs", "time"], Query(description="Axis of the history")] = "epochs",
     parameter: Names = None,
