@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 PEERS := $(VENV)/.peers
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fuzz audit-deps up down bench quality chaos clean
+.PHONY: help demo test check openapi fuzz audit-deps up down bench quality chaos clean
 
 help: ## Say what there is.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 16
@@ -24,6 +24,9 @@ check: $(READY) ## Format, lint, types, import contracts.
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/bandit -q -c pyproject.toml -r service trainables search_spaces
+
+openapi: $(READY) ## Write docs/openapi.json anew, after a change of the HTTP API.
+	$(BIN)/python -m tests.security.snapshot
 
 fuzz: $(READY) ## Send 20,000 made-up requests to the service in this process; any 5xx or undocumented answer fails.
 	$(BIN)/python -m tests.security.fuzz --cases 20000
