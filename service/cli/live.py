@@ -55,7 +55,8 @@ def _header(view: SearchView, now: datetime) -> RenderableType:
         times.append(f"about {duration(view.seconds_left)} left")
     facts = [view.id, f"{view.algorithm} on {view.trainable}", *times]
     title = Text.assemble((view.name, "bold"), "  ", (f"● {view.state}", style), "  ", (" · ".join(facts), "dim"))
-    return Group(title, Text(view.reason, style="dim")) if view.reason else title
+    start = f"; likely to start at {view.likely_start:%H:%M:%S} UTC" if view.likely_start is not None else ""
+    return Group(title, Text(view.reason + start, style="dim")) if view.reason else title
 
 
 def _trials(view: SearchView) -> RenderableType:

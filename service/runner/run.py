@@ -437,11 +437,17 @@ class Run:
             self.demand = wants
 
     def _pause(self) -> None:
-        """Once no gang is held any more, the search is paused, and this run over: the next one recovers."""
-        if self.live:
+        """Once no gang trains any more, the search is paused, and this run over: the next one recovers.
+
+        A trial that no gang has taken up yet is not waited for: it might be long until there is room.
+        """
+        if any(live.begun for live in self.live.values()):
             return
         reason = f"paused by a person; {len(self.memos)} trials wait where they are"
         self.finished = self._commit(lambda w: w.pause_search(self.search.id, reason))
+        if self.finished:
+            for live in self.live.values():
+                live.leaving = True
 
     def _overdue(self) -> str | None:
         """Why everything ends now, if it does."""

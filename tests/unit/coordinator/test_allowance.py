@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.coordinator import allowance
-from service.coordinator.allowance import Claim, Node, _place, allot, capacity
+from service.coordinator.allowance import Bound, Claim, Node, _place, allot, capacity
 
 PROPERTY = settings(deadline=None)  # a loaded machine is no fault
 
@@ -152,3 +152,16 @@ def test_a_gang_goes_to_the_node_with_the_least_left_over():
 
 def test_ranks_without_gpus_leave_the_nodes_with_gpus_to_others():
     assert _place([(8.0, 4.0), (64.0, 0.0)], Claim(search="s", workers=2, cpus=1, gpus=0, demand=1)) == 1
+
+
+@PROPERTY
+@given(nodes, claim_lists(), st.integers(0, 4), st.integers(0, 4))
+def test_no_project_holds_more_than_it_may_and_others_lose_nothing_by_it(cluster, claims, most_slots, most_gpus):
+    claims = [replace(claim, project="ab"[i % 2]) for i, claim in enumerate(claims)]
+    slots = allot(cluster, claims, bounds={"a": Bound(slots=most_slots, gpus=most_gpus)})
+    bounded = [claim for claim in claims if claim.project == "a"]
+    assert sum(slots[claim.search] for claim in bounded) <= most_slots
+    assert sum(slots[claim.search] * claim.workers * claim.gpus for claim in bounded) <= most_gpus + 1e-6
+    free = allot(cluster, [claim for claim in claims if claim.project == "b"])
+    if not any(slots[claim.search] for claim in bounded):
+        assert {search: slots[search] for search in free} == free

@@ -98,6 +98,21 @@ def test_a_runner_that_is_lost_while_it_pauses_is_followed_by_one_that_pauses(se
     assert people.ledger.search(people.search).state is SearchState.PAUSED
 
 
+def test_a_trial_that_still_waits_for_a_gang_does_not_hold_a_pause_up_and_bears_no_fault_for_it(searches):
+    people = People(searches, trials=3, epochs=2)
+    waiting = people.driver.run.next_assignment()
+    people.ledger.pause(people.search)
+    people.look()
+    people.driver.run.released(waiting.trial)
+    assert people.ledger.search(people.search).state is SearchState.PAUSED
+    assert not [e for e in people.ledger.events(people.search) if e.kind == "warning"]
+    people.ledger.resume(people.search)
+    searches.admit(people.search)
+    people.another_runner()
+    people.to_the_end()
+    assert len(people.ledger.trials(people.search, state=TrialState.COMPLETED)) == 3
+
+
 @pytest.mark.parametrize("algorithm", ["random", "asha", "hyperband", "mobster", "tpe"])
 def test_more_trials_and_a_configuration_are_taken_in_and_the_search_audits(algorithm, searches):
     people = People(searches, algorithm, trials=3, epochs=3)
