@@ -84,6 +84,8 @@ class Settings:
     """Wrong keys a minute that are looked at from one address; then 429."""
     session_hours: float = 12.0
     """Hours after which a browser has to log in again."""
+    spool_reports: int = 1000
+    """Reports of one search that may wait for a ledger that does not answer, on the disk of its runner's node."""
     failpoints: str = ""
     """Faults to strike at named places, for tests only: see `docs/failpoints.md`. Empty: none."""
 

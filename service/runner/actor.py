@@ -16,6 +16,7 @@ from service.models import Lease
 from service.runner.engine import Engine
 from service.runner.recovery import recover
 from service.runner.run import Run
+from service.runner.spool import Spool
 from service.settings import Settings
 from service.store import EventKind, Ledger
 from trainables.failpoints import failpoint
@@ -58,7 +59,7 @@ class SearchRunner:
 
     def _live(self) -> None:
         try:
-            self._run_to_the_end()
+            self._outlast_the_ledger()
         except Fenced as error:
             log.warning("%s: %s", self, error)
             self.status = "fenced"
@@ -69,9 +70,20 @@ class SearchRunner:
         else:
             self.status = "ended"
 
+    def _outlast_the_ledger(self) -> None:
+        """Begins anew whenever the ledger goes away before the run is rebuilt: that is no failure of the search's."""
+        while True:
+            try:
+                self._run_to_the_end()
+                return
+            except LedgerUnavailable as error:
+                log.warning("%s: the ledger does not answer, beginning anew: %s", self, error)
+                time.sleep(1.0)
+
     def _run_to_the_end(self) -> None:
         settings = self._settings
         ledger = Ledger.open(settings.ledger_url)
+        spool = Spool(settings.home_dir / "spool" / f"{self._search}.jsonl", settings.spool_reports)
         ledger.renew_lease(self._lease, settings.lease_s)
         with _Heart(ledger, self._lease, settings.lease_s):
             run = recover(
@@ -80,30 +92,31 @@ class SearchRunner:
                 search=ledger.search(self._search),
                 store=settings.store_dir,
                 backoff_s=settings.backoff_s,
+                spool=spool,
             )
             limits = Limits(group_s=settings.gang_timeout_s, silence_s=settings.silence_s)
-            engine = Engine(run, limits=limits)
+            engine = Engine(run, limits=limits, spool=spool)
             try:
-                self._step(run, engine, ledger)
+                self._step(run, engine)
             finally:
                 engine.close()
-        ledger.release_lease(self._lease)
+        try:
+            ledger.release_lease(self._lease)
+        except LedgerUnavailable as error:
+            log.warning("%s: its lease was not given back, and runs out by itself: %s", self, error)
 
-    def _step(self, run: Run, engine: Engine, ledger: Ledger) -> None:
+    def _step(self, run: Run, engine: Engine) -> None:
         looked = float("-inf")
         while not run.finished:
             if time.monotonic() - looked >= _LOOK_S:
-                self._obey(run, ledger)
+                engine.ask(lambda: self._obey(run))
                 looked = time.monotonic()
             if not run.finished:
                 failpoint("runner.before_step")
                 engine.step()
 
-    def _obey(self, run: Run, ledger: Ledger) -> None:
-        try:
-            search = ledger.search(self._search)
-        except LedgerUnavailable:
-            return  # what people want is not known at present; what runs goes on
+    def _obey(self, run: Run) -> None:
+        search = run.patience.read(lambda: run.ledger.search(self._search))
         run.heed(search)
         run.obey(search.intent, search.allowance, on_hold=search.on_hold)
 

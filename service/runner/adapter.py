@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from ray.train._internal.storage import StorageContext
 from ray.tune import Callback
@@ -18,11 +18,11 @@ from ray.tune.schedulers import TrialScheduler
 from ray.tune.search.search_algorithm import SearchAlgorithm
 
 from service.runner.controller import GangController
+from service.runner.desk import LATE, Desk
 from service.runner.run import Run, Verdict
-from trainables import Assignment, EpochResult
+from service.runner.spool import Spool
+from trainables import Assignment, CheckpointRecord, EpochResult
 from trainables.gang.processes import Limits
-
-T = TypeVar("T")
 
 GANG = "Gang"
 """Name under which the gang is registered with Tune."""
@@ -39,29 +39,26 @@ class Link:
     Attributes:
         run: the search.
         runs: Tune's trials that have not ended, by our trial number.
-        error: the first error inside a hook, None so far. After it every hook does nothing.
+        desk: carries out everything that is asked of the run.
+        spool: reports that wait for the ledger.
+        error: the first error of the run's, None so far. After it nothing is carried out.
     """
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, spool: Spool) -> None:
         self.run = run
         self.runs: dict[int, TuneTrial] = {}
+        self.spool = spool
         self.error: Exception | None = None
+        self.desk = Desk(lambda: run.patience.is_away, self._failed)
 
-    def guard(self, hook: Callable[[], T]) -> T | None:
-        """Calls the hook; an error is kept instead of raised."""
-        if self.error is not None:
-            return None
-        try:
-            return hook()
-        except Exception as error:  # noqa: BLE001 -- raised again, as it is, by the thread that steps
-            self.error = error
-            return None
+    def _failed(self, error: Exception) -> None:
+        self.error = error
 
     def fault(self, trial: TuneTrial, reason: str) -> None:
         """A gang's processes broke. Of an attempt that has ended, as Tune may say it twice, it counts for nothing."""
         number = number_of(trial)
         if self.runs.get(number) is trial:
-            self.guard(lambda: self.run.broke(number, reason))
+            self.desk.ask(lambda: self.run.broke(number, reason))
 
 
 class Assignments(SearchAlgorithm):  # type: ignore[misc]  # ray ships no types that strict mode can follow
@@ -72,10 +69,11 @@ class Assignments(SearchAlgorithm):  # type: ignore[misc]  # ray ships no types 
         self._gang = gang
         self._storage = storage
         self._limits = asdict(limits)
+        self._late: list[Assignment] = []
 
     def next_trial(self) -> TuneTrial | None:
-        """The next assignment, None while there is none."""
-        assignment = self._link.guard(self._link.run.next_assignment)
+        """The next assignment, None while there is none, or the ledger is away."""
+        assignment = self._late.pop(0) if self._late else self._ask()
         if assignment is None:
             return None
         trial = TuneTrial(
@@ -88,6 +86,17 @@ class Assignments(SearchAlgorithm):  # type: ignore[misc]  # ray ships no types 
         )
         self._link.runs[assignment.trial] = trial
         return trial
+
+    def _ask(self) -> Assignment | None:
+        if self._link.desk.is_away:
+            return None
+        call: Callable[[], Assignment | None] = self._link.run.next_assignment
+        answer = self._link.desk.ask(call, then=self._keep)
+        return None if answer is LATE else answer
+
+    def _keep(self, assignment: Assignment | None) -> None:
+        if assignment is not None:
+            self._late.append(assignment)
 
     def is_finished(self) -> bool:
         """Whether no trial will come any more."""
@@ -103,7 +112,7 @@ class Assignments(SearchAlgorithm):  # type: ignore[misc]  # ray ships no types 
         """Tune has ended a run, for whatever reason."""
         number = int(trial_id.split("-")[0])
         self._link.runs.pop(number, None)
-        self._link.guard(lambda: self._link.run.released(number))
+        self._link.desk.ask(lambda: self._link.run.released(number))
 
 
 class Verdicts(TrialScheduler):  # type: ignore[misc]  # ray ships no types that strict mode can follow
@@ -112,19 +121,53 @@ class Verdicts(TrialScheduler):  # type: ignore[misc]  # ray ships no types that
     def __init__(self, link: Link) -> None:
         super().__init__()
         self._link = link
+        self._overruled: set[str] = set()
 
     def on_trial_result(self, tune_controller: Any, trial: TuneTrial, result: dict[str, Any]) -> str:
-        """The verdict on a report, when everything that it rests on is committed."""
-        number, epoch_result = number_of(trial), result[RESULT_KEY]
+        """The verdict on a report, when everything that it rests on is committed.
+
+        While the ledger is away a gang goes on without one, unless it has nothing to go on with, or no further report
+        may wait: then it is held until the verdict comes.
+        """
+        assignment, epoch_result = assignment_in(trial), result[RESULT_KEY]
         assert isinstance(epoch_result, EpochResult)
-        run = self._link.run
-        finish = partial(self.controller.commit_now, trial)
-        verdict = self._link.guard(lambda: run.reported(number, epoch_result, finish))
+        if trial.trial_id in self._overruled:
+            self._overruled.remove(trial.trial_id)
+            return str(TrialScheduler.STOP)
+        run, number = self._link.run, assignment.trial
+
+        def finish() -> CheckpointRecord | str:
+            if self._link.desk.is_late:
+                return run.on_disk(number, epoch_result.epoch)
+            record: CheckpointRecord | str = self.controller.commit_now(trial)
+            return record
+
+        held = epoch_result.failure is not None or epoch_result.epoch >= assignment.epochs or self._link.spool.is_full
+        verdict = self._link.desk.ask(
+            lambda: run.reported(number, epoch_result, finish), then=lambda late: self._decided(trial, late, held=held)
+        )
+        if verdict is LATE:
+            self._link.spool.add(number, assignment.attempt, epoch_result)
+            return str(TrialScheduler.NOOP if held else TrialScheduler.CONTINUE)
         if verdict is Verdict.COMMIT_THEN_END:
-            self.controller.commit_then_stop(
-                trial, lambda record: self._link.guard(lambda: run.checkpointed(number, record))
-            )
+            self.controller.commit_then_stop(trial, partial(self._committed, number))
         return _DECISIONS[verdict] if verdict in _DECISIONS else str(TrialScheduler.NOOP)
+
+    def _committed(self, number: int, record: CheckpointRecord | str) -> None:
+        self._link.desk.ask(lambda: self._link.run.checkpointed(number, record))
+
+    def _decided(self, trial: TuneTrial, verdict: Verdict, *, held: bool) -> None:
+        """A verdict that comes late. The gang may be epochs beyond it, so no checkpoint is asked of it any more."""
+        self._link.spool.settled()
+        if trial not in self._link.runs.values():
+            return
+        if verdict is not Verdict.CONTINUE:
+            if held:
+                self.controller.stop_trial(trial)
+            else:
+                self._overruled.add(trial.trial_id)
+        elif held:
+            self.controller.go_on(trial)
 
     def attach(self, controller: GangController) -> None:
         """Sets the controller itself; the one that Tune hands to the hooks is a wrapper with fewer verbs."""
@@ -159,9 +202,14 @@ class Starts(Callback):  # type: ignore[misc]  # ray ships no types that strict 
 
     def on_trial_start(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
         """A warm gang was reset, or a new one is up."""
-        self._link.guard(lambda: self._link.run.begun(number_of(trial)))
+        self._link.desk.ask(lambda: self._link.run.begun(number_of(trial)))
+
+
+def assignment_in(trial: TuneTrial) -> Assignment:
+    """What one of Tune's trials was made for."""
+    return Assignment.from_dict(trial.config["assignment"])
 
 
 def number_of(trial: TuneTrial) -> int:
     """The number of our trial that one of Tune's was made for."""
-    return Assignment.from_dict(trial.config["assignment"]).trial
+    return assignment_in(trial).trial

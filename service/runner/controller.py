@@ -93,6 +93,10 @@ class GangController(TuneController):  # type: ignore[misc]  # ray ships no type
 
         self._schedule_trial_task(trial, "try_to_commit", on_result=committed, on_error=self._trial_task_failure)
 
+    def go_on(self, trial: TuneTrial) -> None:
+        """Has a gang that was held after a report train its next epoch."""
+        self._schedule_trial_train(trial)
+
     def commit_now(self, trial: TuneTrial) -> Any:
         """Waits for the checkpoint that a trial's gang is writing.
 

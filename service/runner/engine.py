@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
+from collections.abc import Callable
 
 from ray.train._internal.storage import StorageContext
 from ray.tune.execution.placement_groups import PlacementGroupFactory
@@ -13,6 +14,7 @@ from ray.tune.registry import register_trainable
 from service.runner.adapter import GANG, Assignments, Link, Starts, Verdicts
 from service.runner.controller import GangController
 from service.runner.run import Run
+from service.runner.spool import Spool
 from service.runner.watch import GangWatch
 from service.schemas import Resources
 from trainables.gang.processes import Limits
@@ -35,7 +37,12 @@ class Engine:
     Call `step` until the run is finished, then `close`. All calls come from one thread.
     """
 
-    def __init__(self, run: Run, *, limits: Limits) -> None:
+    def __init__(self, run: Run, *, limits: Limits, spool: Spool) -> None:
+        """Args:
+        run: the search; from now on only the engine's own thread touches it, see `ask`.
+        limits: of the gangs.
+        spool: reports that wait for the ledger.
+        """
         os.environ.update(_TUNE_ENVIRONMENT)
         from trainables.gang.gang import Gang  # here, so that nothing but a runner and its gangs imports torch
 
@@ -44,7 +51,7 @@ class Engine:
         # Tune insists on a folder of its own; nothing of worth is ever in it.
         storage = StorageContext(storage_path=tempfile.gettempdir(), experiment_dir_name=f"rung-tune-{run.search.id}")
         self._run = run
-        self._link = Link(run)
+        self._link = Link(run, spool)
         verdicts = Verdicts(self._link)
         self._controller = GangController(
             gang=gang,
@@ -65,6 +72,7 @@ class Engine:
             Fenced: another runner has taken over.
             Exception: whatever else went wrong inside one of Tune's hooks, as it was raised.
         """
+        self._link.desk.collect()
         if self._run.slots != self._slots:
             self._slots = self._run.slots
             self._controller.set_slots(self._slots)
@@ -75,8 +83,14 @@ class Engine:
         if time.monotonic() - began < _IDLE_S:
             time.sleep(_IDLE_S)
 
+    def ask(self, call: Callable[[], None]) -> None:
+        """Has something asked of the run, in its turn; nothing while the ledger is away."""
+        if not self._link.desk.is_away:
+            self._link.desk.ask(call)
+
     def close(self) -> None:
         """Ends all gangs; waits some seconds for them at most, then kills them."""
+        self._link.desk.close()
         for trial in list(self._link.runs.values()):
             self._controller.stop_trial(trial)
         self._controller.cleanup()

@@ -8,6 +8,7 @@ newest committed checkpoint, and epochs they repeat are not told to the Study tw
 from __future__ import annotations
 
 import time
+from functools import partial
 from pathlib import Path
 
 from search_spaces import Space
@@ -22,17 +23,20 @@ from service.algorithms import (
 )
 from service.models import Lease, Search, Trial
 from service.runner import retention
-from service.runner.memo import TrialMemo
+from service.runner.memo import Live, TrialMemo
 from service.runner.paths import SearchPaths
 from service.runner.run import Run
 from service.runner.spending import Spending
+from service.runner.spool import Spool
 from service.schemas import SearchSpec, spec_of
 from service.states import TrialState
 from service.store import Ledger, Recorded
 from trainables.failpoints import failpoint
 
 
-def recover(*, ledger: Ledger, lease: Lease, search: Search, store: Path, backoff_s: float) -> Run:
+def recover(
+    *, ledger: Ledger, lease: Lease, search: Search, store: Path, backoff_s: float, spool: Spool | None = None
+) -> Run:
     """The run of `search` under `lease`, ready to go on.
 
     Args:
@@ -41,6 +45,7 @@ def recover(*, ledger: Ledger, lease: Lease, search: Search, store: Path, backof
         search: not terminal.
         store: folder of the checkpoints.
         backoff_s: seconds before the first retry of a trial after a fault.
+        spool: reports that the last runner could not commit any more; None for none.
 
     Raises:
         Fenced: another runner has taken over already.
@@ -66,12 +71,18 @@ def recover(*, ledger: Ledger, lease: Lease, search: Search, store: Path, backof
     trials = ledger.trials(search.id)
     unfinished = [trial for trial in trials if not trial.state.is_terminal]
     run.failures = sum(t.state is TrialState.FAILED and not run.study.was_continued(t.number) for t in trials)
-    failpoint("recovery.after_replay")
-    _close_lost_attempts(run, unfinished)
-    failpoint("recovery.after_close")
     goals = {entry.trial: entry.data["epochs"] for entry in history if entry.kind == "proposal"}
     for trial in unfinished:
         run.memos[trial.number] = _memo(run, trial, goals[trial.number])
+    failpoint("recovery.after_replay")
+    if spool is not None:
+        _replay_spool(run, spool, unfinished)
+        if run.finished:
+            return run
+        unfinished = [trial for trial in ledger.trials(search.id) if not trial.state.is_terminal]
+    _close_lost_attempts(run, unfinished)
+    failpoint("recovery.after_close")
+    for trial in unfinished:
         if trial.state is not TrialState.PAUSED or trial.displaced:
             run.ready.add(trial.number)
         if trial.attempts:
@@ -114,6 +125,26 @@ def study_of(spec: SearchSpec, history: list[Recorded]) -> Study:
         else:
             study.accept_event(event_from_dict(recorded.data), [Action.from_dict(raw) for raw in recorded.actions])
     return study
+
+
+def _replay_spool(run: Run, spool: Spool, unfinished: list[Trial]) -> None:
+    """Tells and commits what the last runner could not any more; its attempts are still open."""
+    opened = {trial.number: trial.attempts for trial in unfinished if trial.state is TrialState.RUNNING}
+    for spooled in spool.left():
+        trial, result = spooled.trial, spooled.result
+        if opened.get(trial) != spooled.attempt or trial not in run.memos or run.finished:
+            continue
+        if result.failure is not None and result.failure.kind == "checkpoint":
+            continue  # whoever takes the trial up looks at it again
+        committed = run.ledger.reports(run.search.id, trial)
+        if any((report.attempt, report.epoch) == (spooled.attempt, result.epoch) for report in committed):
+            continue
+        run.live.setdefault(trial, Live(attempt=spooled.attempt, begun=True))
+        run.slots = len(run.live)
+        run.reported(trial, result, partial(run.on_disk, trial, result.epoch))
+    run.live.clear()
+    run.slots = 0
+    spool.clear()
 
 
 def _close_lost_attempts(run: Run, unfinished: list[Trial]) -> None:

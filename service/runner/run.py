@@ -41,6 +41,7 @@ from service.runner import retention
 from service.runner.adoption import unrecorded
 from service.runner.memo import Live, Saved, TrialMemo, assignment_of
 from service.runner.paths import SearchPaths
+from service.runner.patience import Patience
 from service.runner.ready import ReadyQueue
 from service.runner.spending import Spending
 from service.schemas import SearchSpec, spec_of
@@ -79,7 +80,7 @@ class Verdict(StrEnum):
 class Run:
     """The running search.
 
-    Not thread-safe: one thread steps Tune's controller and calls everything here.
+    Not thread-safe: one thread calls everything here, see `desk`.
 
     Attributes:
         search: as it was when the run began.
@@ -90,6 +91,7 @@ class Run:
         live: trials in Tune's hands, by number.
         ready: trials that wait for a gang.
         slots: the allowance as last read.
+        patience: with the ledger.
         finished: whether the search has ended, or is paused, and nothing is left to do but to let go of the gangs.
     """
 
@@ -111,9 +113,11 @@ class Run:
     finished: bool = False
     ready: ReadyQueue = field(init=False)
     _wants_less_since: float = field(init=False, default=0.0)
+    patience: Patience = field(init=False)
 
     def __post_init__(self) -> None:
         self.ready = ReadyQueue(self.clock)
+        self.patience = Patience(self.ledger, self.lease)
 
     # What Tune asks
 
@@ -274,6 +278,12 @@ class Run:
         self.live.pop(trial, None)
         self.spending.ended(trial)
 
+    def on_disk(self, trial: int, epoch: int) -> CheckpointRecord | str:
+        """The checkpoint of that epoch that the trial's attempt has written; or that there is none."""
+        folders = self.paths.attempt_under_any_lease(trial, self.live[trial].attempt)
+        record = unrecorded(folders, self.search.id, trial, after=epoch - 1, upto=epoch)
+        return record or f"no checkpoint of epoch {epoch}: the ledger was away, and it was not whole when it came back"
+
     def adopt(self, trial: int, attempt: int, folders: Iterable[Path]) -> None:
         """Records a checkpoint that an attempt completed and could not tell of any more."""
         memo = self.memos[trial]
@@ -362,7 +372,7 @@ class Run:
         """The checkpoint that a clone begins with until it has one of its own."""
         if memo.parent is None or memo.checkpoint is not None:
             return None
-        return retention.inherited(self.ledger.checkpoints(self.search.id, memo.parent), memo.from_epoch)
+        return retention.inherited(self._checkpoints(memo.parent), memo.from_epoch)
 
     def _propose(self) -> bool:
         """Makes the Study's next proposal durable; False if there is none. Ends a search that is done."""
@@ -657,7 +667,7 @@ class Run:
         path = self.paths.relative(live.start.path)
         owner = trial if live.start is memo.checkpoint else memo.parent
         assert owner is not None
-        rows = self.ledger.checkpoints(self.search.id, owner)
+        rows = self._checkpoints(owner)
         damaged = next(row for row in rows if row.path == path)
         before = self.saved(max((row for row in rows if row != damaged), key=retention.age, default=None))
         to = f"epoch {before.epoch}" if before else "the beginning"
@@ -678,10 +688,13 @@ class Run:
 
     def best_loss(self, trial: int, saved: Saved | None) -> float | None:
         """The trial's lowest loss up to a checkpoint; None if there is none."""
-        row = self.ledger.trial(self.search.id, trial)
+        row = self.patience.read(lambda: self.ledger.trial(self.search.id, trial))
         if saved is None or row.value is None or row.best_epoch is None or row.best_epoch > saved.epoch:
             return None
         return self.study.objective.loss(row.value)
+
+    def _checkpoints(self, trial: int) -> list[Checkpoint]:
+        return self.patience.read(lambda: self.ledger.checkpoints(self.search.id, trial))
 
     def saved(self, row: Checkpoint | None) -> Saved | None:
         """What an attempt needs of a checkpoint's row."""
@@ -712,25 +725,7 @@ class Run:
         return self.spec.budget.seconds - (datetime.now(UTC) - self.search.started_at).total_seconds()
 
     def _commit(self, verbs: Callable[[Writer], T]) -> T:
-        """One transaction. While the database does not answer it is tried again: trials train on, and nothing is lost.
-
-        A commit whose reply was lost may have taken place. Only this runner writes such events, so a new one tells.
-
-        Raises:
-            Fenced: another runner has taken over.
-        """
-        tries: list[tuple[int, T]] = []
-        while True:
-            try:
-                with self.ledger.write(self.lease) as writer:
-                    before = writer.last_written(self.search.id)
-                    if tries and tries[-1][0] != before:
-                        return tries[-1][1]
-                    tries.append((before, verbs(writer)))
-                return tries[-1][1]
-            except LedgerUnavailable as error:
-                log.warning("the ledger does not answer, trying again: %s", error)
-                time.sleep(error.retry_after_s or 1)
+        return self.patience.commit(verbs)
 
 
 _OUTCOMES = {

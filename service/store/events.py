@@ -45,21 +45,3 @@ class EventKind(StrEnum):
     """The runner met an error of its own and gave up; the coordinator starts another. `traceback`."""
     WARNING = "warning"
     """Something a person should know that changes no state. `message`, and whatever explains it."""
-
-
-BY_RUNNER = frozenset(
-    {
-        EventKind.SEARCH_STATE,
-        EventKind.TRIAL_PROPOSED,
-        EventKind.TRIAL_RESUMED,
-        EventKind.TRIAL_STATE,
-        EventKind.ATTEMPT_STARTED,
-        EventKind.ATTEMPT_ENDED,
-        EventKind.REPORT,
-        EventKind.STUDY_TOLD,
-        EventKind.CHECKPOINT_COMMITTED,
-        EventKind.CHECKPOINT_DELETED,
-        EventKind.WARNING,
-    }
-)
-"""Kinds that nobody but a search's runner writes while it holds the search's lease."""

@@ -126,15 +126,37 @@ class Leases:
         return connection.execute(renewal.where(_held(lease))).rowcount == 1
 
 
-def check_lease(connection: Connection, lease: Lease) -> None:
+def check_lease(connection: Connection, lease: Lease, token: str | None = None) -> bool:
     """Holds the lease against a takeover until the transaction ends: whoever wants it waits for this commit.
+
+    Args:
+        connection: of the transaction.
+        lease: the writer's.
+        token: names what the transaction does, in all its tries; None if it is tried once.
+
+    Returns:
+        Whether an earlier try of the same token was committed: its answer was lost, and there is nothing left to do.
 
     Raises:
         Fenced: the lease is no longer this one.
     """
+    if token is not None:
+        return _noted(connection, lease, token)
     # FOR SHARE, so that a renewal or takeover waits; SQLite's BEGIN IMMEDIATE has shut them out already.
     if connection.scalar(select(leases.c.epoch).where(_held(lease)).with_for_update(read=True)) is None:
         raise _fenced(lease)
+    return False
+
+
+def _noted(connection: Connection, lease: Lease, token: str) -> bool:
+    # An earlier try whose connection was lost may still be committing: this waits for its row lock, and sees the end.
+    row = connection.execute(select(leases.c.last_write).where(_held(lease)).with_for_update()).one_or_none()
+    if row is None:
+        raise _fenced(lease)
+    if row.last_write == token:
+        return True
+    connection.execute(update(leases).where(_held(lease)).values(last_write=token))
+    return False
 
 
 def _fenced(lease: Lease) -> Fenced:

@@ -36,9 +36,9 @@ class Ledger(Columns, Submissions, Amendments, Wishes, Leases, Projects, Keys, S
 
     **By value.** What is passed in is copied, what comes out is frozen and fresh: it does not change under its reader.
 
-    **Silence.** Every call may raise `LedgerUnavailable`. A read can then be repeated, and so can a write, except
-    that on PostgreSQL a connection lost during the commit leaves open whether that took place: the repeated verb may
-    then meet its own row and say so (`AlreadyReported`, `Conflict`, `IllegalTransition`).
+    **Silence.** Every call may raise `LedgerUnavailable`. A read can then be repeated. On PostgreSQL a connection lost
+    during the commit leaves open whether that took place: `write` resolves it by its token, `submit` by its idempotency
+    key, and the verbs on leases and intents may simply be repeated.
     """
 
     def __init__(self, database: Database) -> None:
@@ -69,14 +69,20 @@ class Ledger(Columns, Submissions, Amendments, Wishes, Leases, Projects, Keys, S
         self._database.close()
 
     @contextmanager
-    def write(self, lease: Lease) -> Iterator[Writer]:
+    def write(self, lease: Lease, token: str | None = None) -> Iterator[Writer]:
         """One fenced transaction: whoever wants to take the lease over meanwhile waits for its end, so keep it short.
+
+        Args:
+            lease: the writer's.
+            token: at most 32 characters that name what is written, the same in every try of it: a try that finds an
+                earlier one committed has a writer that is `repeated`, and must use none of its verbs. The tries of one
+                token come one after another, with no other token's between them. None for what is tried once.
 
         Raises:
             Fenced: the lease was taken over or released; nothing was written.
         """
         with self._database.writing() as connection:
-            check_lease(connection, lease)
-            yield Writer(connection, lease)
+            repeated = check_lease(connection, lease, token)
+            yield Writer(connection, lease, repeated=repeated)
             failpoint("write.before_commit", LedgerUnavailable)
         failpoint("write.after_commit", LedgerUnavailable)

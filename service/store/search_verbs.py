@@ -8,10 +8,10 @@ from sqlalchemy import Connection, and_, select, update
 
 from service.models import Json, Lease, Search
 from service.states import SearchState
-from service.store.events import BY_RUNNER, EventKind
+from service.store.events import EventKind
 from service.store.journal import append
 from service.store.reader import read_search
-from service.store.tables import events, searches, wishes
+from service.store.tables import searches, wishes
 from service.store.transitions import illegal, move_search, require_reason
 from service.store.verdicts import enter_verdicts
 
@@ -21,7 +21,13 @@ _WAITING = frozenset({SearchState.QUEUED, SearchState.RUNNING})
 class SearchVerbs:
     """Writes under a lease that was checked, inside a transaction that another class began."""
 
-    def __init__(self, connection: Connection, lease: Lease) -> None:
+    def __init__(self, connection: Connection, lease: Lease, *, repeated: bool = False) -> None:
+        """Args:
+        connection: of the transaction.
+        lease: whose holder writes.
+        repeated: whether all of this was committed by an earlier try.
+        """
+        self.repeated = repeated
         self._connection = connection
         self._lease = lease
 
@@ -87,11 +93,6 @@ class SearchVerbs:
         if before != slots:
             self._connection.execute(update(searches).where(searches.c.id == search).values(allowance=slots))
             append(self._connection, search, EventKind.SEARCH_ALLOWANCE, {"from": before, "to": slots})
-
-    def last_written(self, search: str) -> int:
-        """Sequence of the newest event of a kind that only the search's runner writes; 0 before the first."""
-        by_runner = select(events.c.seq).where(events.c.search == search, events.c.kind.in_(BY_RUNNER))
-        return self._connection.scalar(by_runner.order_by(events.c.seq.desc()).limit(1)) or 0
 
     def wish_told(self, search: str, number: int) -> None:
         """Notes that the Study was told a wish, in the transaction that records it."""

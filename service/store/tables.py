@@ -262,8 +262,12 @@ leases = Table(
     Column("epoch", Integer, nullable=False),
     Column("clock", String(64), nullable=False),
     Column("expires_s", Float(53), nullable=False),
+    Column("last_write", String(32)),
 )
-"""`owner` is empty when nobody holds it; `expires_s` counts on the clock that `clock` names (see `clocks`)."""
+"""`owner` is empty when nobody holds it; `expires_s` counts on the clock that `clock` names (see `clocks`).
+
+`last_write` is the token of the last transaction under it that had one: who lost the answer to its commit asks here.
+"""
 
 idempotency_keys = Table(
     "idempotency_keys",

@@ -144,3 +144,20 @@ class LeasesContract:
     def test_leases_of_other_names_do_not_touch_each_other(self, ledger: Ledger) -> None:
         ledger.take_lease("search/one", "a", 60)
         assert ledger.take_lease("search/two", "b", 60) == Lease(name="search/two", owner="b", epoch=1)
+
+    def test_a_write_whose_answer_was_lost_is_not_done_again(self, ledger: Ledger) -> None:
+        story = begun(ledger)
+        before = len(ledger.events(story.search))
+        for repeated in (False, True):
+            with ledger.write(story.lease, "token") as writer:
+                assert writer.repeated is repeated
+                if not writer.repeated:
+                    writer.event(story.search, EventKind.WARNING, {"message": "once"})
+        assert len(ledger.events(story.search)) == before + 1
+
+    def test_a_write_that_was_rolled_back_is_done_again(self, ledger: Ledger) -> None:
+        story = begun(ledger)
+        with pytest.raises(LookupError), ledger.write(story.lease, "token"):
+            raise LookupError
+        with ledger.write(story.lease, "token") as writer:
+            assert not writer.repeated

@@ -12,7 +12,7 @@ import ray
 from service.runner.engine import Engine
 from service.states import Intent, TrialState
 from tests.support.judge import judge
-from tests.support.runs import Searches
+from tests.support.runs import Searches, spool_of
 from trainables.gang.processes import Limits
 
 WORKERS = {"resources": {"workers": 2}}
@@ -33,7 +33,7 @@ class Stepping:
 
     def __init__(self, run):
         self.run = run
-        self.engine = Engine(run, limits=Limits(group_s=60))
+        self.engine = Engine(run, limits=Limits(group_s=60), spool=spool_of(run))
         self.longest_s = 0.0
 
     def __enter__(self):

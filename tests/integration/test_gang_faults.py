@@ -16,7 +16,7 @@ from service.runner.engine import Engine
 from service.states import Intent, TrialState
 from tests.support import faulty
 from tests.support.judge import judge
-from tests.support.runs import Searches
+from tests.support.runs import Searches, spool_of
 from trainables.gang.processes import Limits
 
 pytestmark = pytest.mark.usefixtures("cluster")
@@ -63,8 +63,9 @@ class Story:
         self.neighbour = searches.submit("random", space=sound, trials=1, epochs=10_000, path=faulty.IMPORT_PATH)
         run = searches.run(self.search, slots=1)
         limits = Limits(group_s=group_s, silence_s=SILENCE_S)
-        engine = Engine(run, limits=limits)
-        beside = Engine(searches.run(self.neighbour, slots=1), limits=limits)
+        engine = Engine(run, limits=limits, spool=spool_of(run))
+        run_beside = searches.run(self.neighbour, slots=1)
+        beside = Engine(run_beside, limits=limits, spool=spool_of(run_beside))
         end = time.monotonic() + 280
         try:
             while not run.finished:

@@ -18,7 +18,7 @@ from tests.support import staged
 from tests.support.assignments import an_assignment
 from tests.support.judge import judge
 from tests.support.ranks import a_lone_rank
-from tests.support.runs import Searches
+from tests.support.runs import Searches, spool_of
 from trainables.checkpoints.checkpoint import read
 from trainables.gang.processes import Limits
 
@@ -48,7 +48,7 @@ class Story:
             **spec,
         )
         self.run = self.searches.run(self.search, slots=1)
-        self._engine = Engine(self.run, limits=Limits(group_s=60))
+        self._engine = Engine(self.run, limits=Limits(group_s=60), spool=spool_of(self.run))
 
     def until(self, condition) -> None:
         end = time.monotonic() + 120

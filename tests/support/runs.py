@@ -10,6 +10,7 @@ from service.algorithms import AlgorithmSpec
 from service.models import Lease
 from service.runner.recovery import recover
 from service.runner.run import Run
+from service.runner.spool import Spool
 from service.schemas import SearchSpec
 from service.states import SearchState
 from service.store import Ledger
@@ -78,3 +79,8 @@ class Searches:
         )
         run.slots = slots
         return run
+
+
+def spool_of(run: Run) -> Spool:
+    """Where reports of the run may wait: beside its checkpoint store."""
+    return Spool(run.paths.store.parent / f"{run.search.id}.jsonl", 100)

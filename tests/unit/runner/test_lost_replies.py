@@ -33,7 +33,7 @@ def test_whatever_reply_is_lost_the_search_goes_on_without_a_repeat(algorithm, s
             raise error("the reply is lost")
 
     monkeypatch.setattr(ledger_module, "failpoint", lose)
-    monkeypatch.setattr("service.runner.run.time.sleep", lambda _: None)
+    monkeypatch.setattr("service.runner.patience._PAUSE_S", 0.0)
     driver.to_the_end()
     monkeypatch.undo()
     # Then it completes under one runner, and its record is what a Study decides
