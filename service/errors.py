@@ -18,6 +18,7 @@ RungError
 ├── TooManyRequests       429  a key asks too often, or an address guesses keys
 ├── TooManyStreams        503  the cap on open event streams is reached
 ├── LedgerUnavailable     503  the database does not answer
+├── StoreUnavailable      503  the checkpoint store does not answer
 ├── ClusterUnavailable    503  Ray does not answer
 ├── Fenced                500  a writer whose lease was taken over; it must stop, and never reaches a client
 └── ConfigurationError    500  the operator's settings contradict each other; the service does not start
@@ -193,6 +194,13 @@ class LedgerUnavailable(RungError):
 
     status = 503
     title = "The ledger does not answer"
+
+
+class StoreUnavailable(RungError):
+    """The checkpoint store does not answer."""
+
+    status = 503
+    title = "The checkpoint store does not answer"
 
 
 class ClusterUnavailable(RungError):

@@ -31,7 +31,7 @@ class Settings:
     ledger: str = ""
     """SQLAlchemy URL of the ledger. Empty: SQLite in `home`. More than one node needs postgresql+psycopg://..."""
     store: str = ""
-    """Folder of the checkpoints, the same on every node. Empty: `checkpoints` in `home`."""
+    """Checkpoints' folder, the same on every node, or s3://bucket/prefix. Empty: `checkpoints` in `home`."""
     trainables: str = ""
     """Operator's trainables besides those of installed packages: `name=module:Class`, comma-separated."""
     data_dir: str = ""
@@ -90,6 +90,10 @@ class Settings:
     """Faults to strike at named places, for tests only: see `docs/failpoints.md`. Empty: none."""
 
     def __post_init__(self) -> None:
+        if self.store_url and not self.store_url.startswith("s3://"):
+            raise ConfigurationError(
+                f"RUNG_STORE: got {self.store}, must be a folder or s3://bucket/prefix; correct it"
+            )
         if not self._is_loopback() and not self.behind_proxy and not (self.tls_cert and self.tls_key):
             raise ConfigurationError(
                 f"RUNG_HOST: got {self.host}, which is not loopback, must come with RUNG_TLS_CERT and RUNG_TLS_KEY, "
@@ -133,8 +137,15 @@ class Settings:
 
     @property
     def store_dir(self) -> Path:
-        """The checkpoint store with its default filled in."""
-        return Path(self.store).expanduser().absolute() if self.store else self.home_dir / "checkpoints"
+        """Folder of the checkpoints with its default filled in; of an object store, of those on their way."""
+        if self.store and not self.store_url:
+            return Path(self.store).expanduser().absolute()
+        return self.home_dir / ("staging" if self.store_url else "checkpoints")
+
+    @property
+    def store_url(self) -> str:
+        """URL of the object store that checkpoints live in; empty where that is a folder."""
+        return self.store if "://" in self.store else ""
 
     @property
     def token_file(self) -> Path:

@@ -35,6 +35,8 @@ class Assignment:
         resume_sha256: What the SHA-256 of that checkpoint's manifest must be; None where nobody knows.
         is_continuation: Whether `resume_from` is another trial's with which this one goes on: all of it is taken over.
         is_clone: Whether `resume_from` is another trial's: its weights are taken over, its configuration is not.
+        store: URL of the object store that checkpoints live in; empty where `directory` is their place.
+        store_root: Folder below which their paths name them there.
         every_epochs: A checkpoint is due at each multiple of this epoch number; at least 1.
         metric: Name of the objective's metric.
         mode: Whether lower ("min") or higher ("max") is better.
@@ -65,6 +67,8 @@ class Assignment:
     scope: Literal["best", "last"]
     best_loss_so_far: float | None
     resume_sha256: str | None = None
+    store: str = ""
+    store_root: str = ""
     is_clone: bool = False
     is_continuation: bool = False
     on_out_of_memory: OutOfMemory = "halve_micro_batch"

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-FailureKind = Literal["user", "oom", "setup", "checkpoint"]
+FailureKind = Literal["user", "oom", "setup", "checkpoint", "store"]
 """user: while training, evaluating or collecting state. setup: before the first batch. oom: out of memory, anywhere.
-checkpoint: the one to go on from does not verify."""
+checkpoint: the one to go on from does not verify. store: it cannot be had at present."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

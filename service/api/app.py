@@ -27,6 +27,7 @@ from service.schemas import EventView
 from service.settings import Settings
 from service.store import Ledger
 from trainables import Registry
+from trainables.checkpoints.stores import open_store
 
 _CALL_S = 5.0
 """Seconds that a request waits for the coordinator."""
@@ -83,6 +84,7 @@ class Api:
             authenticator=Authenticator(ledger, token, timedelta(hours=settings.session_hours)),
             registry=Registry.parse(settings.trainables),
             store=settings.store_dir,
+            checkpoints=open_store(settings.store_url, settings.store_dir),
             nodes=nodes,
             poke=self._poke,
             coordinator_age_s=self._coordinator_age_s,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +14,7 @@ from service.coordinator import Node
 from service.schemas import EventView
 from service.store import Ledger
 from trainables import Registry
+from trainables.checkpoints.stores import FolderStore, Store
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,7 +25,8 @@ class Context:
         authenticator: opens and closes sessions.
         ledger: the truth; its calls block, so routes that use it are plain functions, which FastAPI runs in threads.
         registry: the trainables there are.
-        store: folder of the checkpoints.
+        store: the root of all checkpoints' paths.
+        checkpoints: where they live.
         nodes: the cluster's nodes; raises `ClusterUnavailable`.
         poke: tells the coordinator that there is something new; never fails, since it looks by itself too.
         coordinator_age_s: seconds since the coordinator's last look at the ledger; raises `ClusterUnavailable`.
@@ -37,6 +39,7 @@ class Context:
     ledger: Ledger
     registry: Registry
     store: Path
+    checkpoints: Store = field(default_factory=FolderStore)
     nodes: Callable[[], Sequence[Node]]
     poke: Callable[[], None]
     coordinator_age_s: Callable[[], float]

@@ -24,6 +24,7 @@ from service.schemas import EventView
 from service.settings import Settings
 from service.store import Ledger
 from trainables import Registry
+from trainables.checkpoints.stores import open_store
 
 _READS = frozenset({"GET", "HEAD"})
 _SESSION = "/v1/session"
@@ -73,6 +74,7 @@ def reading_app(settings: Settings) -> ASGIApp:
         ledger=ledger,
         registry=Registry.parse(settings.trainables),
         store=settings.store_dir,
+        checkpoints=open_store(settings.store_url, settings.store_dir),
         nodes=_no_nodes,
         poke=lambda: None,
         coordinator_age_s=_no_coordinator,

@@ -28,7 +28,7 @@ def cluster_environment(settings: Settings, marker: str) -> dict[str, str]:
     Relative paths become absolute, since the cluster's working folder is its home. An unset variable stays unset.
     """
     env = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
-    env |= {name: str(Path(env[name]).expanduser().absolute()) for name in _PATHS if env.get(name)}
+    env |= {name: str(Path(env[name]).expanduser().absolute()) for name in _PATHS if _is_path(env.get(name, ""))}
     if python_path := env.get("PYTHONPATH"):
         env["PYTHONPATH"] = os.pathsep.join(
             str(Path(part).absolute()) for part in python_path.split(os.pathsep) if part
@@ -38,6 +38,10 @@ def cluster_environment(settings: Settings, marker: str) -> dict[str, str]:
         "RUNG_HOME": str(settings.home_dir),
         **ray_access(settings),
     }
+
+
+def _is_path(text: str) -> bool:
+    return bool(text) and "://" not in text
 
 
 def ray_access(settings: Settings) -> Mapping[str, str]:

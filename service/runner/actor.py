@@ -91,6 +91,7 @@ class SearchRunner:
                 lease=self._lease,
                 search=ledger.search(self._search),
                 store=settings.store_dir,
+                store_url=settings.store_url,
                 backoff_s=settings.backoff_s,
                 spool=spool,
             )

@@ -99,8 +99,8 @@ class Assignments(SearchAlgorithm):  # type: ignore[misc]  # ray ships no types 
             self._late.append(assignment)
 
     def is_finished(self) -> bool:
-        """Whether no trial will come any more."""
-        return self._link.run.finished
+        """False: when the run is over, nobody steps any more; it may end while Tune is in the middle of a step."""
+        return False
 
     def set_finished(self) -> None:
         """Tune's own wish to end counts for nothing: only the Study and people end a search."""

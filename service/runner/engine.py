@@ -66,13 +66,15 @@ class Engine:
         self._slots = 0
 
     def step(self) -> None:
-        """One event of Tune's, at most.
+        """One event of Tune's, at most; nothing once the run is finished.
 
         Raises:
             Fenced: another runner has taken over.
             Exception: whatever else went wrong inside one of Tune's hooks, as it was raised.
         """
         self._link.desk.collect()
+        if self._run.finished:
+            return
         if self._run.slots != self._slots:
             self._slots = self._run.slots
             self._controller.set_slots(self._slots)

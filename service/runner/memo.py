@@ -86,6 +86,8 @@ def assignment_of(
     directory: Path,
     logs: Path,
     start: Saved | None,
+    store: str = "",
+    store_root: Path = Path(),
 ) -> Assignment:
     """The next attempt of a trial, for a gang.
 
@@ -97,6 +99,8 @@ def assignment_of(
         lease_epoch: of the runner's lease.
         directory: where the attempt's checkpoints go.
         logs: where the trial's integrations write.
+        store: URL of the object store, if there is one.
+        store_root: the root of all checkpoints' paths.
         start: the checkpoint that it begins with: its own, or its parent's where it has none of its own yet.
     """
     assert spec.budget.epochs is not None
@@ -118,6 +122,8 @@ def assignment_of(
         gpus_per_worker=spec.resources.gpus_per_worker,
         directory=str(directory),
         resume_from=str(start.path) if start else None,
+        store=store,
+        store_root=str(store_root),
         resume_sha256=start.manifest_sha256 if start else None,
         is_clone=inherits and memo.continues is None,
         is_continuation=inherits and memo.continues is not None,

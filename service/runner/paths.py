@@ -11,7 +11,7 @@ class SearchPaths:
     """The folders of one search.
 
     Attributes:
-        store: the checkpoint store, absolute.
+        store: the root of all checkpoints' paths, absolute; they live there, or in an object store under these names.
         search: id of the search.
     """
 
@@ -25,15 +25,15 @@ class SearchPaths:
 
     def attempt(self, trial: int, attempt: int, lease_epoch: int) -> Path:
         """Folder of one attempt's checkpoints. The lease's epoch keeps a fenced writer out of its successor's."""
-        return self.root / f"trial-{trial:04d}" / f"attempt-{attempt}-{lease_epoch}"
+        return self.trial(trial) / f"attempt-{attempt}-{lease_epoch}"
 
     def logs(self, trial: int) -> Path:
         """Folder of what a trial's integrations write, all its attempts'; beside their checkpoints."""
-        return self.root / f"trial-{trial:04d}" / "logs"
+        return self.trial(trial) / "logs"
 
-    def attempt_under_any_lease(self, trial: int, attempt: int) -> list[Path]:
-        """Folders of one attempt's checkpoints as runners of any lease named them."""
-        return sorted(self.root.glob(f"trial-{trial:04d}/attempt-{attempt}-*"))
+    def trial(self, trial: int) -> Path:
+        """Folder of one trial: its attempts', under whatever lease, and its logs."""
+        return self.root / f"trial-{trial:04d}"
 
     def absolute(self, path: str) -> Path:
         """The folder that a checkpoint's row names."""

@@ -31,11 +31,19 @@ from service.runner.spool import Spool
 from service.schemas import SearchSpec, spec_of
 from service.states import TrialState
 from service.store import Ledger, Recorded
+from trainables.checkpoints.stores import open_store
 from trainables.failpoints import failpoint
 
 
 def recover(
-    *, ledger: Ledger, lease: Lease, search: Search, store: Path, backoff_s: float, spool: Spool | None = None
+    *,
+    ledger: Ledger,
+    lease: Lease,
+    search: Search,
+    store: Path,
+    backoff_s: float,
+    spool: Spool | None = None,
+    store_url: str = "",
 ) -> Run:
     """The run of `search` under `lease`, ready to go on.
 
@@ -43,9 +51,10 @@ def recover(
         ledger: the truth.
         lease: this runner's; what its predecessor had begun is closed under it.
         search: not terminal.
-        store: folder of the checkpoints.
+        store: folder of the checkpoints; of an object store, of those on their way to or from it.
         backoff_s: seconds before the first retry of a trial after a fault.
         spool: reports that the last runner could not commit any more; None for none.
+        store_url: the object store that checkpoints live in; empty where that is the folder.
 
     Raises:
         Fenced: another runner has taken over already.
@@ -62,6 +71,8 @@ def recover(
         paths=SearchPaths(store=store, search=search.id),
         backoff_s=backoff_s,
         demand=search.demand,
+        store=open_store(store_url, store),
+        store_url=store_url,
         spending=Spending(
             gpus=spec.resources.workers * spec.resources.gpus_per_worker,
             clock=time.monotonic,
@@ -86,14 +97,15 @@ def recover(
         if trial.state is not TrialState.PAUSED or trial.displaced:
             run.ready.add(trial.number)
         if trial.attempts:
-            run.adopt(trial.number, trial.attempts, run.paths.attempt_under_any_lease(trial.number, trial.attempts))
+            run.adopt(trial.number, trial.attempts)
     if not history:
         _enqueue(run)
     run.heed(search)
+    there = retention.listed(run.store, run.paths.root)
     failpoint("recovery.before_sweep")
-    with ledger.write(lease) as writer:  # so that no successor commits files meanwhile that would seem to be orphans
+    with ledger.write(lease) as writer:  # whose lease holds here, so that nothing in the list is a successor's
         live = [run.paths.absolute(checkpoint.path) for checkpoint in writer.checkpoints(search.id)]
-        retention.sweep(run.paths.root, live)
+    retention.sweep(run.store, there, live)
     return run
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from service.models import Checkpoint
+from trainables.checkpoints.stores import Store, StoreUnavailableError
 from trainables.failpoints import failpoint
 
 log = logging.getLogger(__name__)
@@ -52,29 +52,44 @@ def inherited(checkpoints: Iterable[Checkpoint], from_epoch: int) -> Checkpoint 
     return max((c for c in checkpoints if c.epoch <= from_epoch), key=lambda c: (c.epoch, c.attempt), default=None)
 
 
-def remove(folders: Iterable[Path]) -> None:
-    """Deletes folders. A folder that cannot be deleted is logged and left: it takes space, and nothing reads it."""
+def remove(store: Store, folders: Iterable[Path]) -> None:
+    """Deletes checkpoints. One that cannot be deleted is logged and left to the next sweep; nothing reads it."""
     for folder in folders:
         failpoint("retention.before_delete")
         try:
-            shutil.rmtree(folder)
+            store.remove(folder)
         except OSError as error:
             log.warning("could not delete %s (%s); it is left behind", folder, error)
 
 
-def sweep(root: Path, live: Iterable[Path]) -> list[Path]:
+def listed(store: Store, root: Path) -> list[Path]:
+    """The checkpoints of a search that are there, half-written ones too; none while the store does not answer.
+
+    Args:
+        store: where they live.
+        root: the search's folder.
+    """
+    try:
+        return list(store.folders(root))
+    except StoreUnavailableError as error:
+        log.warning("could not sweep %s (%s); what is left behind waits for the next runner", root, error)
+        return []
+
+
+def sweep(store: Store, there: Iterable[Path], live: Iterable[Path]) -> list[Path]:
     """Deletes what no row names: half-written checkpoints, and those whose row went before their files.
 
     Args:
-        root: the search's folder; no gang of this search may be writing.
-        live: folders of the checkpoints that the ledger lists.
+        store: where they live.
+        there: what was listed while no gang of this search was writing.
+        live: folders of the checkpoints that the ledger lists, read after that.
 
     Returns:
         What was deleted.
     """
     keep = set(live)
-    orphans = [folder for folder in root.glob("trial-*/attempt-*/*") if folder not in keep]
-    remove(orphans)
+    orphans = [folder for folder in there if folder not in keep]
+    remove(store, orphans)
     return orphans
 
 

@@ -48,6 +48,7 @@ from service.schemas import SearchSpec, spec_of
 from service.states import Intent, SearchState, TrialState
 from service.store import EventKind, Ledger, Writer
 from trainables import Assignment, CheckpointRecord, EpochResult, Failure
+from trainables.checkpoints.stores import FolderStore, Store
 from trainables.failpoints import failpoint
 
 log = logging.getLogger(__name__)
@@ -59,6 +60,10 @@ _LONGEST_BACKOFF_S = 300.0
 
 _LASTS_S = 1.0
 """Seconds for which a search must be able to use fewer gangs until the coordinator is told."""
+
+
+_STORE_PAUSE_S = 10.0
+"""Seconds that a trial waits where the checkpoint store does not answer; each request to it was tried again before."""
 
 
 def _nothing(_: Writer) -> None:
@@ -92,6 +97,7 @@ class Run:
         ready: trials that wait for a gang.
         slots: the allowance as last read.
         patience: with the ledger.
+        store: where the checkpoints live; `store_url` names it to the gangs.
         finished: whether the search has ended, or is paused, and nothing is left to do but to let go of the gangs.
     """
 
@@ -102,6 +108,8 @@ class Run:
     study: Study
     paths: SearchPaths
     backoff_s: float
+    store: Store = field(default_factory=FolderStore)
+    store_url: str = ""
     spending: Spending
     clock: Callable[[], float] = time.monotonic
     version: int = 0
@@ -142,6 +150,8 @@ class Run:
             directory=self.paths.attempt(number, memo.attempts + 1, self.lease.epoch),
             logs=self.paths.logs(number),
             start=start,
+            store=self.store_url,
+            store_root=self.paths.store,
         )
 
     def begun(self, trial: int) -> None:
@@ -223,7 +233,7 @@ class Run:
 
         gone = self._commit(verbs)
         failpoint("report.after_commit")
-        retention.remove(gone)
+        retention.remove(self.store, gone)
         memo.epoch = max(memo.epoch, result.epoch)
         for record in records:
             self._remember(memo, record)
@@ -252,7 +262,7 @@ class Run:
             return
         memo = self.memos[trial]
         if live.begun:
-            self.adopt(trial, live.attempt, [self.paths.attempt(trial, live.attempt, self.lease.epoch)])
+            self.adopt(trial, live.attempt)
         memo.faults += 1
         if memo.faults >= self.spec.retries.attempts:
             self._fail(trial, f"attempt {memo.faults} of {self.spec.retries.attempts} broke: {reason}")
@@ -278,17 +288,20 @@ class Run:
         self.live.pop(trial, None)
         self.spending.ended(trial)
 
+    def _unrecorded(self, trial: int, attempt: int, *, after: int, upto: int) -> CheckpointRecord | None:
+        folder = self.paths.trial(trial)
+        return unrecorded(self.store, folder, attempt, self.search.id, trial, after=after, upto=upto)
+
     def on_disk(self, trial: int, epoch: int) -> CheckpointRecord | str:
         """The checkpoint of that epoch that the trial's attempt has written; or that there is none."""
-        folders = self.paths.attempt_under_any_lease(trial, self.live[trial].attempt)
-        record = unrecorded(folders, self.search.id, trial, after=epoch - 1, upto=epoch)
+        record = self._unrecorded(trial, self.live[trial].attempt, after=epoch - 1, upto=epoch)
         return record or f"no checkpoint of epoch {epoch}: the ledger was away, and it was not whole when it came back"
 
-    def adopt(self, trial: int, attempt: int, folders: Iterable[Path]) -> None:
+    def adopt(self, trial: int, attempt: int) -> None:
         """Records a checkpoint that an attempt completed and could not tell of any more."""
         memo = self.memos[trial]
         known = memo.checkpoint.epoch if memo.checkpoint else memo.from_epoch
-        record = unrecorded(folders, self.search.id, trial, after=known, upto=memo.epoch)
+        record = self._unrecorded(trial, attempt, after=known, upto=memo.epoch)
         if record is not None:
             self._save(trial, attempt, record)
 
@@ -501,13 +514,16 @@ class Run:
             self._carry_out(w, actions)
             return self._tidy(w, ended, ended=ended)
 
-        retention.remove(self._commit(verbs))
+        retention.remove(self.store, self._commit(verbs))
         self._forget(actions)
 
     def _ends_by_itself(self, trial: int, result: EpochResult) -> bool:
         """Whether the attempt cannot go on after this result, whatever the Study thinks; it has ended then."""
         if result.failure is not None and result.failure.kind == "checkpoint":
             self._go_back(trial, result.failure.message)
+            return True
+        if result.failure is not None and result.failure.kind == "store":
+            self._wait_for_store(trial, result.failure.message)
             return True
         fault = self._fault_of(result)
         if fault is None:
@@ -568,7 +584,7 @@ class Run:
         if gone is None:
             return
         failpoint("end.after_commit")
-        retention.remove(gone)
+        retention.remove(self.store, gone)
         for live in self.live.values():
             live.leaving = True
         self.memos.clear()
@@ -618,7 +634,7 @@ class Run:
             self._record(w, trial, attempt, record)
             return self._tidy(w, {trial}, saved=trial, ended=() if trial in self.memos else {trial})
 
-        retention.remove(self._commit(verbs))
+        retention.remove(self.store, self._commit(verbs))
         if trial in self.memos:
             self._remember(self.memos[trial], record)
 
@@ -660,6 +676,17 @@ class Run:
             w.forget_checkpoint(self.search.id, checkpoint.trial, checkpoint.attempt, checkpoint.epoch)
         return [self.paths.absolute(checkpoint.path) for checkpoint in gone]
 
+    def _wait_for_store(self, trial: int, reason: str) -> None:
+        """The checkpoint that an attempt should go on from cannot be had at present: no fault of the trial's."""
+
+        def verbs(w: Writer) -> None:
+            w.end_attempt(self.search.id, trial, "lost", reason)
+            w.move_trial(self.search.id, trial, TrialState.PENDING, f"again in {_STORE_PAUSE_S:g} s: {reason}")
+
+        self._commit(verbs)
+        self.live[trial].leaving = True
+        self.ready.add(trial, delay_s=_STORE_PAUSE_S)
+
     def _go_back(self, trial: int, reason: str) -> None:
         """The checkpoint that an attempt should go on from does not verify: the trial goes on from the one before."""
         live, memo = self.live[trial], self.memos[trial]
@@ -679,7 +706,7 @@ class Run:
             w.move_trial(self.search.id, trial, TrialState.PENDING, why)
 
         self._commit(verbs)
-        retention.remove([live.start.path])
+        retention.remove(self.store, [live.start.path])
         if owner == trial:
             memo.checkpoint = before
         memo.best_loss = self.best_loss(trial, before)

@@ -34,12 +34,13 @@ class Searches:
 
     Attributes:
         ledger: SQLite in `folder`.
-        store: the checkpoint store in `folder`.
+        store: the checkpoint store in `folder`; with a `store_url`, of those on their way.
     """
 
     def __init__(self, folder: Path) -> None:
         self.ledger = Ledger.open(f"sqlite:///{folder / 'ledger.db'}")
         self.store = folder / "checkpoints"
+        self.store_url = ""
         self._coordinator = self.ledger.seize_lease("coordinator", "test", 3600)
 
     def submit(self, algorithm: str = "random", *, trials: int = 4, epochs: int = 3, **spec: Any) -> str:
@@ -75,7 +76,12 @@ class Searches:
         """A new runner's run of the search, under the next lease epoch: whatever ran it before is fenced."""
         lease: Lease = self.ledger.seize_lease(f"search/{search}", "test", 3600)
         run = recover(
-            ledger=self.ledger, lease=lease, search=self.ledger.search(search), store=self.store, backoff_s=backoff_s
+            ledger=self.ledger,
+            lease=lease,
+            search=self.ledger.search(search),
+            store=self.store,
+            backoff_s=backoff_s,
+            store_url=self.store_url,
         )
         run.slots = slots
         return run

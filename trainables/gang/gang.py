@@ -22,6 +22,7 @@ from ray import tune
 
 from trainables.assignment import Assignment
 from trainables.checkpoints.checkpoint import CheckpointError
+from trainables.checkpoints.stores import Store, StoreUnavailableError, open_store
 from trainables.failpoints import failpoint
 from trainables.gang.processes import Limits, Processes
 from trainables.gang.saving import Saving
@@ -65,6 +66,9 @@ class Gang(tune.Trainable):  # type: ignore[misc]  # Ray ships no types that str
     _failure: Failure | None
     _record: CheckpointRecord | None
     _saving: Saving | None
+    _fetched: Path | None
+    _store: Store
+    _is_owed: bool
 
     def setup(self, config: dict[str, Any]) -> None:
         """Start the processes and take the first assignment.
@@ -84,6 +88,7 @@ class Gang(tune.Trainable):  # type: ignore[misc]  # Ray ships no types that str
             limits=Limits(**config.get("limits", {})),
         )
         self._saving = None
+        self._fetched = None
         self._loggers = Loggers(assignment)
         self._assign(assignment)
 
@@ -195,6 +200,7 @@ class Gang(tune.Trainable):  # type: ignore[misc]  # Ray ships no types that str
     def cleanup(self) -> None:
         """End the other ranks; called by Tune when it stops the actor."""
         self._settle()
+        self._let_go()
         self._loggers.close()
         self._processes.close()
 
@@ -208,15 +214,37 @@ class Gang(tune.Trainable):  # type: ignore[misc]  # Ray ships no types that str
         self._record = None
         self._metrics: Mapping[str, float] = {}
         self._best_loss = math.inf if assignment.best_loss_so_far is None else assignment.best_loss_so_far
-        self._failure = _first_failure(self._processes.each("build", assignment))
+        self._is_owed = False
+        self._let_go()
+        self._failure = self._bring(assignment)
+        if not self._failure:
+            here = replace(assignment, resume_from=str(self._fetched) if self._fetched else None)
+            self._failure = _first_failure(self._processes.each("build", here))
         if not self._failure:
             self._failure = _first_failure(self._processes.together("wrap"))
         if not self._failure:
             self._record = self._processes.resumed_from
         if self._record is not None:
+            self._record = replace(self._record, path=str(assignment.resume_from))
             self._epoch, self._metrics = self._record.epoch, self._record.metrics
         if assignment.is_clone or assignment.is_continuation:
             self._record = None  # it is the parent's, which may be deleted as soon as there is one of this trial's own
+
+    def _bring(self, assignment: Assignment) -> Failure | None:
+        """Bring the checkpoint to go on from to this node, for all ranks."""
+        self._store = open_store(assignment.store, Path(assignment.store_root))
+        if assignment.resume_from is None:
+            return None
+        try:
+            self._fetched = self._store.fetch(Path(assignment.resume_from))
+        except StoreUnavailableError as error:
+            return Failure.of(error, "store", 0)
+        return None
+
+    def _let_go(self) -> None:
+        if self._fetched is not None:
+            self._store.let_go(self._fetched)
+            self._fetched = None
 
     def _run_epoch(self) -> EpochMeasures | None:
         outcomes = self._processes.together("run_epoch")
@@ -235,13 +263,14 @@ class Gang(tune.Trainable):  # type: ignore[misc]  # Ray ships no types that str
         if is_best:
             self._best_loss = loss
         return measures.is_savable and (
-            measures.epoch % assignment.every_epochs == 0
+            self._is_owed
+            or measures.epoch % assignment.every_epochs == 0
             or measures.epoch == assignment.epochs
             or (is_best and assignment.scope == "best")
         )
 
     def _begin_checkpoint(self) -> None:
-        saving = Saving(self._processes, Path(self._assignment.directory), self._epoch)
+        saving = Saving(self._processes, Path(self._assignment.directory), self._epoch, self._store)
         saving.begin(self._metrics, self._facts())
         self._saving = saving
 
@@ -249,9 +278,13 @@ class Gang(tune.Trainable):  # type: ignore[misc]  # Ray ships no types that str
         """Wait for the checkpoint that is being written, if there is one; return its record, or what is wrong."""
         saving, self._saving = self._saving, None
         try:
-            return (saving.record(), None) if saving else (None, None)
+            record = saving.record() if saving else None
         except CheckpointError as error:
+            self._is_owed = True  # tried again with the next epoch's, whether that would be due or not
             return None, str(error)
+        if record is not None:
+            self._is_owed = False
+        return record, None
 
     def _facts(self) -> dict[str, Any]:
         assignment = self._assignment

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from trainables.checkpoints.checkpoint import CheckpointError, CheckpointWriter
+from trainables.checkpoints.stores import Store
 from trainables.failpoints import failpoint
 from trainables.gang.processes import Processes, RankDiedError
 from trainables.result import CheckpointRecord
@@ -24,11 +25,13 @@ class Saving:
         processes: Who writes it.
         directory: The attempt's checkpoint folder; made if need be.
         epoch: The epoch that has just ended.
+        store: Where the checkpoint lives when it is complete.
     """
 
-    def __init__(self, processes: Processes, directory: Path, epoch: int) -> None:
+    def __init__(self, processes: Processes, directory: Path, epoch: int, store: Store) -> None:
         self._processes = processes
         self._directory = directory
+        self._store = store
         self._epoch = epoch
         self._record: CheckpointRecord | None = None
         self._error: CheckpointError | None = None
@@ -78,7 +81,9 @@ class Saving:
             saved = self._processes.write(str(writer.aside))
             files = [file for part in saved for file in part.files]
             kind, aliases = saved[0].kind, dict(saved[0].aliases)
-            self._record = writer.commit(files, metrics, {**facts, "kind": kind, "aliases": aliases})
+            record = writer.commit(files, metrics, {**facts, "kind": kind, "aliases": aliases})
+            self._store.publish(writer.path)
+            self._record = record
         except Exception as error:  # noqa: BLE001  (raised again, in the thread that asks for the record)
             writer.discard()
             self._error = self._because_of(error)

@@ -17,10 +17,11 @@ from fastapi.responses import Response, StreamingResponse
 from service.api.context import Context, ContextDep
 from service.api.principals import SearchId
 from service.api.views import best_view
-from service.errors import NotFound
+from service.errors import NotFound, StoreUnavailable
 from service.schemas import BestView
 from trainables import CheckpointError
 from trainables.checkpoints.checkpoint import MANIFEST, Checkpoint, read
+from trainables.checkpoints.stores import StoreUnavailableError
 
 log = logging.getLogger(__name__)
 
@@ -46,12 +47,12 @@ def best_checkpoint(
     file: Annotated[str | None, Query(max_length=1024, description="One file of it instead of a tar of all")] = None,
 ) -> Response:
     """The best trial's checkpoint as a tar, or one of its files; its hashes are verified before the first byte."""
-    checkpoint = _checkpoint(search, context)
-    names = sorted([MANIFEST, *checkpoint.manifest["files"]])
-    if file is not None and file not in names:  # a name from this list is never a path
-        raise NotFound(f"file: got {file!r}, must be one of {', '.join(names)}; correct it")
     opened: list[tuple[str, BinaryIO]] = []
     with ExitStack() as stack:
+        checkpoint = _checkpoint(search, context, stack)
+        names = sorted([MANIFEST, *checkpoint.manifest["files"]])
+        if file is not None and file not in names:  # a name from this list is never a path
+            raise NotFound(f"file: got {file!r}, must be one of {', '.join(names)}; correct it")
         # All are open before the first byte: a checkpoint that retention removes meanwhile is still sent whole.
         try:
             for name in names if file is None else [file]:
@@ -69,12 +70,20 @@ def best_checkpoint(
     return StreamingResponse(_bytes(opened, closing), media_type="application/octet-stream", headers=headers)
 
 
-def _checkpoint(search: str, context: Context) -> Checkpoint:
+def _checkpoint(search: str, context: Context, stack: ExitStack) -> Checkpoint:
+    """The best checkpoint, verified; what was brought to this node for it goes when the stack closes."""
     found = context.ledger.best_checkpoint(search)
     if found is None:
         raise NotFound(f"checkpoint: got search {search} without one of its best trial, must have one; ask again later")
     try:
-        return read(context.store / found[1].path, found[1].manifest_sha256)
+        fetched = context.checkpoints.fetch(context.store / found[1].path)
+        stack.callback(context.checkpoints.let_go, fetched)
+        return read(fetched, found[1].manifest_sha256)
+    except StoreUnavailableError as error:
+        log.error("search %s: its best checkpoint cannot be had: %s", search, error)
+        raise StoreUnavailable(
+            f"checkpoint: got no answer from the store of search {search}'s, must be reachable; try again"
+        ) from None
     except CheckpointError as error:
         log.error("search %s: its best checkpoint is damaged: %s", search, error)  # the path in it is not for clients
         raise _gone(search) from None

@@ -9,6 +9,7 @@ import pytest
 
 from service.models import Checkpoint
 from service.runner import retention
+from trainables.checkpoints.stores import FolderStore
 
 
 def checkpoint(attempt: int, epoch: int) -> Checkpoint:
@@ -57,19 +58,19 @@ def test_a_sweep_deletes_what_no_row_names_and_nothing_else(tmp_path):
     for folder in folders:
         folder.mkdir(parents=True)
         (folder / "model.safetensors").write_text("weights")
-    assert sorted(retention.sweep(root, [live])) == [half_written, orphan]
+    assert sorted(retention.sweep(FolderStore(), retention.listed(FolderStore(), root), [live])) == [half_written, orphan]
     assert [folder.exists() for folder in folders] == [True, False, False, True]
     assert (live / "model.safetensors").read_text() == "weights"
 
 
 def test_a_search_that_has_no_folder_yet_is_swept_in_peace(tmp_path):
-    assert retention.sweep(tmp_path / "none", []) == []
+    assert retention.listed(FolderStore(), tmp_path / "none") == []
 
 
 def test_a_folder_that_cannot_be_deleted_is_told_and_holds_up_no_other(tmp_path, caplog):
     other = tmp_path / "other"
     other.mkdir()
     with caplog.at_level(logging.WARNING):
-        retention.remove([tmp_path / "missing", other])
+        retention.remove(FolderStore(), [tmp_path / "missing", other])
     assert "missing" in caplog.text
     assert not other.exists()
