@@ -18,6 +18,7 @@ RungError
 ├── TooManyRequests       429  a key asks too often, or an address guesses keys
 ├── TooManyStreams        503  the cap on open event streams is reached
 ├── LedgerUnavailable     503  the database does not answer
+│   └── LedgerFull        507  its disk is full
 ├── StoreUnavailable      503  the checkpoint store does not answer
 ├── ClusterUnavailable    503  Ray does not answer
 ├── Fenced                500  a writer whose lease was taken over; it must stop, and never reaches a client
@@ -194,6 +195,13 @@ class LedgerUnavailable(RungError):
 
     status = 503
     title = "The ledger does not answer"
+
+
+class LedgerFull(LedgerUnavailable):
+    """The disk of the database is full: it can be read, and written again when there is room."""
+
+    status = 507
+    title = "The ledger's disk is full"
 
 
 class StoreUnavailable(RungError):

@@ -29,6 +29,9 @@ from service.store import Ledger
 from trainables import Registry
 from trainables.checkpoints.stores import open_store
 
+_LEDGER_S = 4.0
+"""Seconds that a request waits for the ledger, so that a 503 comes within 5."""
+
 _CALL_S = 5.0
 """Seconds that a request waits for the coordinator."""
 
@@ -40,7 +43,7 @@ class Events:
     def __init__(self) -> None:
         bind_to_own_address()
         settings = Settings.from_env()
-        ledger = Ledger.open(settings.ledger_url)
+        ledger = Ledger.open(settings.ledger_url, _LEDGER_S)
         self._tail = Tail(
             read=lambda search, after, limit: ledger.events(search, after=after, limit=limit),
             newest=lambda search: ledger.search(search).last_seq,
@@ -78,7 +81,7 @@ class Api:
             raise ConfigurationError(
                 f"RUNG_TOKEN: got nothing, and {settings.token_file} does not exist; must be a secret; run `rung up`"
             )
-        ledger = Ledger.open(settings.ledger_url)
+        ledger = Ledger.open(settings.ledger_url, _LEDGER_S)
         context = Context(
             ledger=ledger,
             authenticator=Authenticator(ledger, token, timedelta(hours=settings.session_hours)),

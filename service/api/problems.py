@@ -15,7 +15,7 @@ from service.errors import FieldFault, InvalidInput, LedgerUnavailable, NotFound
 
 log = logging.getLogger(__name__)
 
-_RETRIED = frozenset({429, 503})
+_RETRIED = frozenset({429, 503, 507})
 
 MEDIA_TYPE = "application/problem+json"
 

@@ -45,6 +45,7 @@ class Coordinator:
         self._settings = Settings.from_env()
         self._woken = threading.Event()
         self._ticked_at = float("-inf")
+        self._was_away = False
         # The actor's id survives a restart by Ray, so a lease of the same id belongs to an earlier life of this actor.
         self._identity = ray.get_runtime_context().get_actor_id()
         threading.Thread(target=self._live, name=COORDINATOR, daemon=True).start()
@@ -67,6 +68,7 @@ class Coordinator:
             except Fenced as error:
                 log.warning("coordinator: %s", error)
             except LedgerUnavailable as error:
+                self._was_away = True
                 log.warning("coordinator: the ledger does not answer, trying again: %s", error)
             except Exception:
                 log.exception("coordinator: a look at the ledger failed, trying again")
@@ -77,7 +79,10 @@ class Coordinator:
         ledger = Ledger.open(self._settings.ledger_url)
         try:
             lease = self._lease(ledger)
-            tick = Tick(ledger, RayCluster(), lease, slice_s=self._settings.slice_s)
+            # Whoever held a lease could not renew it while the ledger was away.
+            grace_s = self._settings.lease_s if self._was_away else 0.0
+            self._was_away = False
+            tick = Tick(ledger, RayCluster(), lease, slice_s=self._settings.slice_s, grace_s=grace_s)
             while True:
                 ledger.renew_lease(lease, self._settings.lease_s)
                 failpoint("tick.before_look")
@@ -93,6 +98,8 @@ class Coordinator:
         status = ledger.lease(COORDINATOR)
         if status is not None and status.lease.owner.startswith(f"{self._identity}/"):
             return ledger.seize_lease(COORDINATOR, owner, self._settings.lease_s)
+        if self._was_away:
+            time.sleep(self._settings.lease_s)
         while (lease := ledger.take_lease(COORDINATOR, owner, self._settings.lease_s)) is None:
             time.sleep(self._settings.tick_s)
         return lease

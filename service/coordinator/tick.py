@@ -20,6 +20,7 @@ from service.coordinator.cluster import Cluster
 from service.coordinator.quotas import Bounds, Quotas
 from service.coordinator.shares import Shares
 from service.coordinator.waiting import PREFIX, Outlook, ends_in_s
+from service.errors import LedgerUnavailable
 from service.models import Lease, Search
 from service.schemas import spec_of
 from service.states import Intent, SearchState, TrialState
@@ -57,8 +58,18 @@ class Tick:
         lease: Lease,
         *,
         slice_s: float = 30.0,
+        grace_s: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """Args:
+        ledger: the truth.
+        cluster: what runs.
+        lease: the coordinator's.
+        slice_s: see `Shares`.
+        grace_s: seconds from now in which a runner's lease that ran out counts as held: the ledger was away, so nobody
+            could renew his.
+        clock: seconds that never go back.
+        """
         self._ledger = ledger
         self._cluster = cluster
         self._lease = lease
@@ -67,6 +78,7 @@ class Tick:
         self._quotas = Quotas(ledger, clock)
         self._looked_at: float | None = None
         self._told_at = float("-inf")
+        self._trusts_until = clock() + grace_s
 
     def __call__(self) -> None:
         """Looks once.
@@ -114,6 +126,7 @@ class Tick:
             for search in waiting:
                 if outlook is not None and not _is_stopped(search):
                     outlook.tell(writer, search)
+            failpoint("admit.before_commit", LedgerUnavailable)
 
     def _outlook(
         self,
@@ -169,7 +182,9 @@ class Tick:
 
     def _is_held(self, search: str) -> bool:
         status = self._ledger.lease(lease_name(search))
-        return status is not None and status.alive
+        if status is None or not status.lease.owner:
+            return False
+        return status.alive or self._clock() < self._trusts_until
 
     def _start(self, search: str) -> None:
         failures = self._ledger.runner_failures(search)

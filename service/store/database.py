@@ -9,11 +9,14 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from service.errors import LedgerUnavailable
+from service.errors import LedgerFull, LedgerUnavailable
 from service.store.clocks import BootClock, Clock, DatabaseClock
 from service.store.engine import for_reading, for_writing
 
 _CLOCKS: Mapping[str, Callable[[], Clock]] = {"sqlite": BootClock, "postgresql": DatabaseClock}
+
+_FULL = ("database or disk is full", "No space left on device")
+"""What SQLite and PostgreSQL say when no more can be written."""
 
 
 class Database:
@@ -62,7 +65,10 @@ def _transaction(engine: Engine) -> Iterator[Connection]:
     except DBAPIError as error:
         if not (isinstance(error, OperationalError) or error.connection_invalidated):
             raise
-        raise _unavailable(str(error.orig).strip()) from error
+        why = str(error.orig).strip()
+        if any(words in why for words in _FULL):
+            raise LedgerFull(f"ledger: got a full disk ({why}), must have room; free some", retry_after_s=10) from error
+        raise _unavailable(why) from error
 
 
 def _unavailable(why: str) -> LedgerUnavailable:

@@ -21,8 +21,8 @@ from sqlalchemy.exc import ArgumentError
 
 from service.errors import ConfigurationError
 
-WAIT_S = 10
-"""Seconds that a statement may wait for a lock, an answer or a pooled connection."""
+WAIT_S: float = 10
+"""Seconds that a statement may wait for a lock, an answer or a pooled connection, unless its opener says otherwise."""
 
 _WRITES = "rung_writes"
 """Execution option of the engine whose transactions write."""
@@ -30,8 +30,12 @@ _WRITES = "rung_writes"
 _FORMS = "must be sqlite:////absolute/path.db or postgresql+psycopg://user:password@host/name; correct RUNG_LEDGER"
 
 
-def connect(url: str) -> Engine:
+def connect(url: str, wait_s: float | None = None) -> Engine:
     """An engine for the ledger's URL; for SQLite the folder (0700) and the file (0600) exist afterwards.
+
+    Args:
+        url: see `Ledger.open`.
+        wait_s: seconds that a statement may wait for a lock, an answer or a pooled connection; None: WAIT_S.
 
     Raises:
         ConfigurationError: not a URL of SQLite on disk or PostgreSQL, or psycopg is not installed.
@@ -43,7 +47,7 @@ def connect(url: str) -> Engine:
     make = _MAKERS.get(parsed.get_backend_name())
     if make is None:
         raise ConfigurationError(f"ledger: got {parsed.render_as_string(hide_password=True)}, {_FORMS}")
-    return make(parsed)
+    return make(parsed, WAIT_S if wait_s is None else wait_s)
 
 
 def for_reading(engine: Engine) -> Engine:
@@ -69,16 +73,16 @@ def insert_unless_there(connection: Connection, table: Table, **values: Any) -> 
     return connection.execute(statement).first() is not None
 
 
-def _sqlite(url: URL) -> Engine:
+def _sqlite(url: URL, wait_s: float) -> Engine:
     if url.database in (None, "", ":memory:") or str(url.database).startswith("file:"):
         raise ConfigurationError(f"ledger: got SQLite in memory ({url}), which no second process sees, {_FORMS}")
     _make_file(Path(str(url.database)))
     engine = create_engine(
         url,
-        connect_args={"timeout": WAIT_S},
+        connect_args={"timeout": wait_s},
         pool_size=5,
         max_overflow=20,
-        pool_timeout=WAIT_S,
+        pool_timeout=wait_s,
         json_serializer=to_json,
     )
 
@@ -113,23 +117,23 @@ def _make_file(path: Path) -> None:
         os.close(folder)
 
 
-def _postgresql(url: URL) -> Engine:
+def _postgresql(url: URL, wait_s: float) -> Engine:
     bounds_ms = {
-        "statement_timeout": WAIT_S * 1000,
-        "lock_timeout": WAIT_S * 1000,
+        "statement_timeout": round(wait_s * 1000),
+        "lock_timeout": round(wait_s * 1000),
         # Half: whoever waits for the lease of a writer that stalls gets it while it still waits.
-        "idle_in_transaction_session_timeout": WAIT_S * 500,
+        "idle_in_transaction_session_timeout": round(wait_s * 500),
     }
     try:
         return create_engine(
             url.set(drivername="postgresql+psycopg"),
             connect_args={
-                "connect_timeout": WAIT_S,
+                "connect_timeout": max(1, round(wait_s)),
                 "options": " ".join(f"-c {bound}={ms}" for bound, ms in bounds_ms.items()),
             },
             pool_size=5,
             max_overflow=20,
-            pool_timeout=WAIT_S,
+            pool_timeout=wait_s,
             pool_pre_ping=True,
             isolation_level="READ COMMITTED",
             json_serializer=to_json,
@@ -140,7 +144,7 @@ def _postgresql(url: URL) -> Engine:
         ) from None
 
 
-_MAKERS: Mapping[str, Callable[[URL], Engine]] = {"sqlite": _sqlite, "postgresql": _postgresql}
+_MAKERS: Mapping[str, Callable[[URL, float], Engine]] = {"sqlite": _sqlite, "postgresql": _postgresql}
 
 _INSERTS: Mapping[str, Callable[[Table], Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 

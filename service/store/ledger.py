@@ -46,17 +46,18 @@ class Ledger(Columns, Submissions, Amendments, Wishes, Leases, Projects, Keys, S
         super().__init__(database)
 
     @classmethod
-    def open(cls, url: str) -> Ledger:
+    def open(cls, url: str, wait_s: float | None = None) -> Ledger:
         """Connects and brings the schema up to date; several processes may do so at once, and be killed doing so.
 
         Args:
             url: `sqlite:////path/ledger.db` or `postgresql+psycopg://user:password@host/name`.
+            wait_s: seconds that a call may wait for a lock, an answer or a connection; None: `engine.WAIT_S`.
 
         Raises:
             ConfigurationError: the URL cannot be used, or the database belongs to a newer Rung.
             LedgerUnavailable: the database does not answer.
         """
-        database = Database(connect(url))
+        database = Database(connect(url, wait_s))
         try:
             migrate(database)
         except BaseException:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from datetime import UTC, datetime
 
 import pytest
@@ -240,6 +241,46 @@ def test_a_coordinator_that_was_taken_over_starts_no_runner_even_if_it_has_nothi
         tick()
     assert cluster.started == [(search, 1)]
     assert ledger.lease(lease_name(search)).lease == held  # a runner that the other one started goes on undisturbed
+
+
+def test_after_the_ledger_was_away_a_runner_that_could_not_renew_has_one_lease_time_to_do_so(ledger, cluster, tick):
+    # Given a runner whose lease ran out while the ledger was away
+    search = submit(ledger)
+    tick()
+    runner = cluster.alive[search]
+    ledger.renew_lease(runner, 0.0)
+    now = [0.0]
+    lease = ledger.seize_lease("coordinator", "test", 3600)
+    later = Tick(ledger, cluster, lease, grace_s=15.0, clock=lambda: now[0])
+    # Then nobody takes over before one lease time after its return
+    now[0] = 14.9
+    later()
+    assert cluster.alive == {search: runner}
+    now[0] = 15.1
+    later()
+    later()
+    assert cluster.started == [(search, 1), (search, 2)]
+
+
+def test_two_coordinators_on_one_ledger_are_harmless(ledger, cluster):
+    """Each believes in its lease until it writes; whoever was taken over writes nothing and starts nothing."""
+    search = submit(ledger)
+    ticks = {name: Tick(ledger, cluster, ledger.seize_lease("coordinator", name, 3600)) for name in "ab"}
+    chance = random.Random(7)
+    fenced = 0
+    for _ in range(60):
+        name = chance.choice("ab")
+        cluster.alive.clear()
+        try:
+            ticks[name]()
+        except Fenced:
+            fenced += 1
+            ticks[name] = Tick(ledger, cluster, ledger.seize_lease("coordinator", name, 3600))
+    assert fenced > 10
+    epochs = [epoch for _, epoch in cluster.started]
+    assert epochs == list(range(1, len(epochs) + 1)), "each runner has a lease of its own"
+    moves = [event.data["to"] for event in ledger.events(search) if event.kind == EventKind.SEARCH_STATE]
+    assert moves == ["running"]
 
 
 def test_a_report_between_two_failures_shows_progress_and_the_search_goes_on(ledger, cluster, tick):

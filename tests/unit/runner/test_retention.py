@@ -58,7 +58,10 @@ def test_a_sweep_deletes_what_no_row_names_and_nothing_else(tmp_path):
     for folder in folders:
         folder.mkdir(parents=True)
         (folder / "model.safetensors").write_text("weights")
-    assert sorted(retention.sweep(FolderStore(), retention.listed(FolderStore(), root), [live])) == [half_written, orphan]
+    assert sorted(retention.sweep(FolderStore(), retention.listed(FolderStore(), root), [live])) == [
+        half_written,
+        orphan,
+    ]
     assert [folder.exists() for folder in folders] == [True, False, False, True]
     assert (live / "model.safetensors").read_text() == "weights"
 

@@ -7,12 +7,13 @@ import math
 import sqlite3
 import stat
 import threading
+import time
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
-from service.errors import ConfigurationError, LedgerUnavailable
+from service.errors import ConfigurationError, LedgerFull, LedgerUnavailable
 from service.store import Ledger, engine
 from service.store.database import Database
 from service.store.engine import connect, to_json
@@ -119,3 +120,31 @@ def test_json_has_null_for_what_is_not_finite_however_deep(value: float) -> None
         "a": [1.5, [None, {"b": None}]],
         "c": "NaN",
     }
+
+
+def test_a_full_disk_is_told_as_such_and_all_is_well_when_there_is_room_again(tmp_path: Path) -> None:
+    ledger = Ledger.open(f"sqlite:///{tmp_path}/ledger.db")
+    before = submit(ledger)
+    # Given a database that may not grow: what SQLite then says is what it says of a full disk
+    with ledger._database.writing() as connection:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
+        connection.exec_driver_sql(f"PRAGMA max_page_count={pages}")
+    with pytest.raises(LedgerFull, match="must have room; free some") as caught:
+        list(map(submit, [ledger] * 200))
+    assert (caught.value.status, caught.value.retry_after_s) == (507, 10)
+    ledger.close()  # its connections go, and with them the bound
+    assert ledger.search(before.id) == before
+    submit(ledger)
+    ledger.close()
+
+
+def test_who_opens_a_ledger_says_how_long_it_may_wait(tmp_path: Path) -> None:
+    ledger = Ledger.open(f"sqlite:///{tmp_path}/ledger.db", 0.1)
+    other = sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    began = time.monotonic()
+    with pytest.raises(LedgerUnavailable):
+        submit(ledger)
+    assert time.monotonic() - began < 5
+    other.close()
+    ledger.close()

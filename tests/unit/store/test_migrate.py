@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -58,6 +62,18 @@ def test_every_step_can_be_taken_back_and_again(database: Database, tmp_path: Pa
     assert schema(tmp_path / "ledger.db") == {}
     migrate(database)
     assert schema(tmp_path / "ledger.db") == up
+
+
+def test_a_process_killed_in_the_middle_of_the_steps_leaves_the_schema_as_it_was(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/ledger.db"
+    program = f"from service.store import Ledger; Ledger.open({url!r})"
+    env = {**os.environ, "RUNG_FAILPOINTS": "migration.after_step=2*off->1*kill"}
+    killed = subprocess.run([sys.executable, "-c", program], env=env, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert schema(tmp_path / "ledger.db") == {}
+    ledger = Ledger.open(url)
+    submit(ledger)
+    ledger.close()
 
 
 def test_there_is_one_newest_revision(database: Database) -> None:
