@@ -689,24 +689,25 @@ class Run:
 
     def _go_back(self, trial: int, reason: str) -> None:
         """The checkpoint that an attempt should go on from does not verify: the trial goes on from the one before."""
-        live, memo = self.live[trial], self.memos[trial]
-        assert live.start is not None
-        path = self.paths.relative(live.start.path)
-        owner = trial if live.start is memo.checkpoint else memo.parent
+        live, memo, start = self.live[trial], self.memos[trial], self.live[trial].start
+        assert start is not None
+        path = self.paths.relative(start.path)
+        owner = trial if start is memo.checkpoint else memo.parent
         assert owner is not None
         rows = self._checkpoints(owner)
-        damaged = next(row for row in rows if row.path == path)
+        damaged = next((row for row in rows if row.path == path), None)  # None where another clone has said so already
         before = self.saved(max((row for row in rows if row != damaged), key=retention.age, default=None))
         to = f"epoch {before.epoch}" if before else "the beginning"
 
         def verbs(w: Writer) -> None:
-            w.forget_checkpoint(self.search.id, owner, damaged.attempt, damaged.epoch, damage=reason)
+            if damaged is not None:
+                w.forget_checkpoint(self.search.id, owner, damaged.attempt, damaged.epoch, damage=reason)
             w.end_attempt(self.search.id, trial, "damaged", reason)
-            why = f"its checkpoint of epoch {damaged.epoch} is damaged, again from {to}"
+            why = f"its checkpoint of epoch {start.epoch} is damaged, again from {to}"
             w.move_trial(self.search.id, trial, TrialState.PENDING, why)
 
         self._commit(verbs)
-        retention.remove(self.store, [live.start.path])
+        retention.remove(self.store, [start.path])
         if owner == trial:
             memo.checkpoint = before
         memo.best_loss = self.best_loss(trial, before)
