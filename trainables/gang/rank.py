@@ -34,7 +34,6 @@ from trainables.result import CheckpointRecord, Failure, FailureKind
 from trainables.training.attempt import Attempt, EpochMeasures, FileWriter, Place, SavedFiles
 from trainables.training.function import FunctionAttempt
 from trainables.training.loop import load_datasets
-from trainables.training.pipelined import PipelinedAttempt
 from trainables.training.replicated import ReplicatedAttempt
 from trainables.training.settings import Parallel, TrainingSettings
 
@@ -42,9 +41,17 @@ T = TypeVar("T")
 
 _LOOPBACK = "lo0" if sys.platform == "darwin" else "lo"
 
-_KINDS: dict[Parallel, type[ReplicatedAttempt] | type[PipelinedAttempt]] = {
+
+def _pipelined(assignment: Assignment, trainable: Trainable, data: Datasets, place: Place) -> Attempt:
+    # Torch's pipelining takes two seconds of a core to import, which a plain function, say, has no use for.
+    from trainables.training.pipelined import PipelinedAttempt
+
+    return PipelinedAttempt(assignment, trainable, data, place)
+
+
+_KINDS: dict[Parallel, Callable[[Assignment, Trainable, Datasets, Place], Attempt]] = {
     "ddp": ReplicatedAttempt,
-    "pipeline": PipelinedAttempt,
+    "pipeline": _pipelined,
 }
 
 
@@ -217,6 +224,7 @@ class Rank:
         except (Exception, SystemExit, Interrupted) as error:  # noqa: BLE001  (user code may raise anything, sys.exit included)
             failure = Failure.of(error, "checkpoint" if isinstance(error, DamagedError) else kind, self._place.rank)
         self.forget()
+        gc.collect()  # an exception and its frames may hold each other, and loading workers with them
         if self._place.device.type == "cuda":
             # Some CUDA errors spoil the process for good; this raises then, and the process is not used again.
             torch.cuda.synchronize()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.assignments import an_assignment
-from trainables.training.measures import GROWING_EPOCHS, UNITS, GrowthWatch, of_all_ranks
+from trainables.training.measures import GROWING_EPOCHS, UNITS, GrowthWatch, of_all_ranks, utilisation
 
 MIB = 2.0**20
 
@@ -32,6 +33,26 @@ def test_a_rank_that_waits_for_a_slow_one_says_so(pair, tmp_path):
     assert fast["all_reduce_wait_s"] > 0.1
     assert slow["all_reduce_wait_s"] < fast["all_reduce_wait_s"] / 2
     assert slow["compute_s"] > 0.15
+
+
+GPU = torch.device("cuda", 0)
+
+
+def test_how_busy_a_gpu_was_is_asked_of_torch_and_left_out_where_it_cannot_tell(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "utilization", lambda device: {0: 87}[device.index])
+    assert utilisation(GPU) == {"gpu_utilisation_percent": 87.0}
+
+    def nobody_to_ask(_device: torch.device) -> int:
+        raise ModuleNotFoundError("nvidia-ml-py does not seem to be installed or it can't be imported.")
+
+    monkeypatch.setattr(torch.cuda, "utilization", nobody_to_ask)
+    assert utilisation(GPU) == utilisation(torch.device("cpu")) == {}
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU, and rung[gpu]")
+def test_a_real_gpu_says_how_busy_it_is():
+    torch.ones(4096, 4096, device=GPU).matmul(torch.ones(4096, 4096, device=GPU)).sum().item()
+    assert 0 <= utilisation(GPU)["gpu_utilisation_percent"] <= 100
 
 
 def test_a_gang_without_measures_has_none():

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import gc
+
+import psutil
 import pytest
 import torch
 
+from tests.support import faulty
 from tests.support.assignments import an_assignment
 from tests.support.ranks import a_lone_rank, alone, save
 from tests.support.recording import Recording, notes
@@ -183,3 +187,18 @@ def test_times_are_told_apart(tmp_path):
     measures = a_lone_rank(an_assignment(tmp_path, {"sleep": 0.05, "batch_size": 11})).run_epoch()
     assert measures.seconds["train"] >= 0.15
     assert set(measures.seconds) == {"data", "train", "evaluate", "checkpoint"}
+
+
+def test_loading_workers_are_gone_as_soon_as_one_of_them_has_failed(tmp_path):
+    config = {"fault": "loader", "folder": str(tmp_path), "batch_size": 8, "num_workers": 2}
+    rank = a_lone_rank(an_assignment(tmp_path, config, import_path=faulty.IMPORT_PATH))
+    faulty.mark_of(config).touch()
+    gc.disable()  # what holds an iterator after an exception would go sooner or later
+    try:
+        failure = rank.run_epoch()
+        assert "this sample cannot be read" in failure.message
+        workers = faulty.loading_workers(tmp_path)
+        assert len(workers) >= 1
+        assert [pid for pid in workers if psutil.pid_exists(pid)] == []
+    finally:
+        gc.enable()
