@@ -23,8 +23,7 @@ def audit_search(ledger: Ledger, search: str) -> Audit:
     """
     found = ledger.search(search)
     completed = found.state is SearchState.COMPLETED
-    return decide_again(
-        study_of(SearchSpec.model_validate(found.spec), []),
-        ledger.history(search),
-        End(seq=found.last_seq, reason=found.state_reason) if completed else None,
-    )
+    study = study_of(SearchSpec.model_validate(found.spec), [])
+    end = End(seq=found.last_seq, reason=found.state_reason) if completed else None
+    with ledger.steps(search) as steps:
+        return decide_again(study, steps, end)

@@ -8,6 +8,7 @@ newest committed checkpoint, and epochs they repeat are not told to the Study tw
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -61,13 +62,15 @@ def recover(
     """
     submitted = SearchSpec.model_validate(search.spec)
     spec = spec_of(search)
-    history = ledger.history(search.id)
+    with ledger.steps(search.id) as steps:
+        replay = _Replay(steps)
+        study = study_of(submitted, replay)
     run = Run(
         search=search,
         spec=spec,
         lease=lease,
         ledger=ledger,
-        study=study_of(submitted, history),
+        study=study,
         paths=SearchPaths(store=store, search=search.id),
         backoff_s=backoff_s,
         demand=search.demand,
@@ -82,9 +85,8 @@ def recover(
     trials = ledger.trials(search.id)
     unfinished = [trial for trial in trials if not trial.state.is_terminal]
     run.failures = sum(t.state is TrialState.FAILED and not run.study.was_continued(t.number) for t in trials)
-    goals = {entry.trial: entry.data["epochs"] for entry in history if entry.kind == "proposal"}
     for trial in unfinished:
-        run.memos[trial.number] = _memo(run, trial, goals[trial.number])
+        run.memos[trial.number] = _memo(run, trial, replay.goals[trial.number])
     failpoint("recovery.after_replay")
     if spool is not None:
         _replay_spool(run, spool, unfinished)
@@ -98,7 +100,7 @@ def recover(
             run.ready.add(trial.number)
         if trial.attempts:
             run.adopt(trial.number, trial.attempts)
-    if not history:
+    if replay.is_empty:
         _enqueue(run)
     run.heed(search)
     there = retention.listed(run.store, run.paths.root)
@@ -109,7 +111,28 @@ def recover(
     return run
 
 
-def study_of(spec: SearchSpec, history: list[Recorded]) -> Study:
+class _Replay:
+    """Hands on recorded steps, and notes what the run must know of them besides.
+
+    Attributes:
+        is_empty: whether there were none: the search never ran.
+        goals: of each trial the epoch to which it was to train, by its last proposal.
+    """
+
+    def __init__(self, steps: Iterable[Recorded]) -> None:
+        self._steps = steps
+        self.is_empty = True
+        self.goals: dict[int | None, int] = {}
+
+    def __iter__(self) -> Iterator[Recorded]:
+        for step in self._steps:
+            self.is_empty = False
+            if step.kind == "proposal":
+                self.goals[step.trial] = step.data["epochs"]
+            yield step
+
+
+def study_of(spec: SearchSpec, history: Iterable[Recorded]) -> Study:
     """A Study that has seen `history` as facts.
 
     Args:

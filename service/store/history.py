@@ -13,6 +13,7 @@ from service.store.events import EventKind
 from service.store.tables import events
 
 _PROPOSALS = frozenset({EventKind.TRIAL_PROPOSED, EventKind.TRIAL_RESUMED})
+_AT_ONCE = 2_000
 _FACTS = frozenset({EventKind.REPORT, EventKind.STUDY_TOLD})
 
 
@@ -36,12 +37,17 @@ class Recorded:
 
 
 def read_history(connection: Connection, search: str) -> Iterator[Recorded]:
-    """Every proposal and fact of the search in their order; repeated epochs, which no Study was told, are left out."""
-    rows = connection.execute(
+    """Every proposal and fact of the search in their order; repeated epochs, which no Study was told, are left out.
+
+    They are read some thousand at a time, so the whole log is never in memory.
+    """
+    query = (
         select(events.c.seq, events.c.kind, events.c.trial, events.c.data)
         .where(events.c.search == search, events.c.kind.in_(_PROPOSALS | _FACTS))
         .order_by(events.c.seq)
+        .execution_options(yield_per=_AT_ONCE)
     )
+    rows = connection.execute(query)
     for seq, kind, trial, data in rows:
         if kind in _PROPOSALS:
             yield Recorded(seq=seq, kind="proposal", data=data["proposal"], actions=(), trial=trial)

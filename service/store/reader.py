@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -245,6 +246,16 @@ class Reader:
         with self._database.reading() as connection:
             read_search(connection, search)
             return list(read_history(connection, search))
+
+    @contextmanager
+    def steps(self, search: str) -> Iterator[Iterator[Recorded]]:
+        """As `history`, but one step after the other: a large search's is never in memory as a whole.
+
+        All of them are of one moment. The block is one transaction: iterate inside it, and write nothing.
+        """
+        with self._database.reading() as connection:
+            read_search(connection, search)
+            yield read_history(connection, search)
 
     def _under(self, search: str, query: Select[Any], convert: Callable[[Any], T]) -> list[T]:
         """The rows of a query under a search; an empty answer is told apart from a search that does not exist."""

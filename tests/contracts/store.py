@@ -17,6 +17,7 @@ from tests.contracts.store_reads import ReadsContract
 from tests.contracts.store_results import ResultsContract
 from tests.contracts.store_searches import SearchesContract
 from tests.contracts.store_trials import TrialsContract
+from tests.contracts.store_wishes import WishesContract
 
 
 class StoreContract(
@@ -27,6 +28,7 @@ class StoreContract(
     LeasesContract,
     MachineContract,
     ProcessesContract,
+    WishesContract,
 ):
     @pytest.fixture
     def ledger(self, url: str) -> Iterator[Ledger]:
