@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 PEERS := $(VENV)/.peers
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check openapi fuzz audit-deps up down bench quality chaos clean
+.PHONY: help demo test chromium screenshots check openapi fuzz audit-deps up down bench quality chaos clean
 
 help: ## Say what there is.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 16
@@ -15,8 +15,14 @@ help: ## Say what there is.
 demo: $(READY) ## Start a cluster, run a real search over HTTP, download and check its best checkpoint, stop everything.
 	$(BIN)/python -P examples/demo.py
 
-test: $(READY) ## Run all tests.
+test: $(READY) chromium ## Run all tests.
 	$(BIN)/python -m pytest
+
+chromium: # Debian's, for the tests of the page; where it is missing and cannot be installed, this fails.
+	@command -v chromium > /dev/null || (apt-get -qq update && apt-get -qq install -y chromium > /dev/null)
+
+screenshots: $(READY) chromium ## Take pictures of every view of the page, from a real search, into docs/screenshots.
+	$(BIN)/python -m examples.screenshots docs/screenshots
 
 check: $(READY) ## Format, lint, types, import contracts.
 	$(BIN)/ruff format --check .

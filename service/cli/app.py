@@ -17,6 +17,7 @@ from service.cli import (
     continuing,
     diagnosis,
     inspecting,
+    looking,
     operating,
     reading,
     simulating,
@@ -37,7 +38,19 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-_COMMANDS = (operating, submitting, simulating, reading, inspecting, watching, acting, continuing, access, diagnosis)
+_COMMANDS = (
+    operating,
+    submitting,
+    simulating,
+    reading,
+    looking,
+    inspecting,
+    watching,
+    acting,
+    continuing,
+    access,
+    diagnosis,
+)
 for commands in _COMMANDS:
     commands.register(app)
 

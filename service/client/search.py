@@ -19,6 +19,7 @@ from service.schemas import AuditView, BestView, EventView, ReportView, SearchVi
 
 if TYPE_CHECKING:
     import pandas as pd
+    import plotly.graph_objects as go
 
 PAGE = 200
 """Trials asked for at once."""
@@ -124,6 +125,44 @@ class Search:
     def events(self, after: int = 0) -> Iterator[EventView]:
         """Its events after sequence `after`, each once and in order, until it ends; outlives lost connections."""
         return follow(self._http, self._path, after)
+
+    def figure(
+        self,
+        name: str,
+        *,
+        x: str = "epochs",
+        parameters: Sequence[str] = (),
+        trial: int | None = None,
+        theme: str = "light",
+    ) -> go.Figure:
+        """A figure as the page shows it; a notebook draws it by itself.
+
+        Args:
+            name: `history`, `curves`, `rungs`, `funnel`, `parallel`, `slice`, `contour`, `importance`, `timeline` or
+                `trial`.
+            x: axis of the history: `epochs` or `time`.
+            parameters: names that it is limited to; empty: those that matter most.
+            trial: number of the trial of the figure `trial`.
+            theme: `light` or `dark`.
+
+        Raises:
+            ApiError: 422 for a name that is none.
+        """
+        from plotly.graph_objects import Figure  # as in `trials`
+
+        params = {"x": x, "parameter": list(parameters) or None, "trial": trial, "theme": theme}
+        return Figure(self._http.get(f"{self._path}/figures/{name}", params))
+
+    def report(self, file: str | Path, *, theme: str = "light") -> Path:
+        """Writes one HTML file that shows the search and needs nothing else; returns its path, absolute.
+
+        Args:
+            file: overwritten if it is there.
+            theme: `light` or `dark`.
+        """
+        path = Path(file).absolute()
+        self._http.download(f"{self._path}/report?theme={quote(theme, safe='')}", path)
+        return path
 
     def audit(self, timeout_s: float = 600.0) -> AuditView:
         """Has every recorded proposal and verdict decided again, and the first difference reported, if there is one.

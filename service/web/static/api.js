@@ -1,12 +1,32 @@
 // Talking to the service: every answer is JSON or a problem with the path of each fault; events outlive a lost connection.
 
-const KEY = "rung-token"; // of this tab only: sessionStorage ends with it, and no address ever holds it
+// Who is logged in. The cookie that proves it is out of reach for scripts; this is what writes must bring besides.
+let session = null;
 
-export const token = {
-  get: () => sessionStorage.getItem(KEY),
-  set: (value) => sessionStorage.setItem(KEY, value),
-  clear: () => sessionStorage.removeItem(KEY),
-};
+/** The session of this browser, asked for once; null where nobody is logged in. */
+export async function who() {
+  session ??= await get("/v1/session").catch((problem) => {
+    if (problem.status !== 401) throw problem;
+    return null;
+  });
+  return session;
+}
+
+/** Opens a session with a key, which is not kept. */
+export async function logIn(key) {
+  session = await (await request("/v1/session", { method: "POST", headers: { Authorization: `Bearer ${key}` } })).json();
+}
+
+/** Ends the session, here and at the service. */
+export async function logOut() {
+  await request("/v1/session", { method: "DELETE" }).catch(() => {});
+  session = null;
+}
+
+/** Forgets a session that the service does not know any more. */
+export function forget() {
+  session = null;
+}
 
 /** What the service answered instead of what was asked for. */
 export class Problem extends Error {
@@ -19,10 +39,10 @@ export class Problem extends Error {
 
 async function request(path, options = {}) {
   const headers = { ...options.headers };
-  if (token.get()) headers.Authorization = `Bearer ${token.get()}`;
+  if (session?.csrf && options.method) headers["X-Rung-CSRF"] = session.csrf;
   let response;
   try {
-    response = await fetch(path, { ...options, headers, cache: "no-store" });
+    response = await fetch(path, { ...options, headers, cache: "no-store", credentials: "same-origin" });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Problem(0, { detail: "The service does not answer." });

@@ -1,28 +1,26 @@
-// The door: asks for the token, and tries it before it is kept.
+// The door: a key is exchanged for a session, and kept nowhere.
 
-import { get, token } from "./api.js";
+import { logIn } from "./api.js";
 import { fill, h, say } from "./dom.js";
 
 export function showLogin(view, done) {
-  const field = h("input", { type: "password", id: "token", autocomplete: "current-password", required: true });
+  const field = h("input", { type: "password", id: "key", autocomplete: "current-password", required: true });
   const enter = async (event) => {
     event.preventDefault();
-    token.set(field.value.trim());
     try {
-      await get("/v1/searches", { limit: 1 });
+      await logIn(field.value.trim());
       done();
     } catch (problem) {
-      token.clear();
-      say(problem.status === 401 ? "That is not the token of this service." : problem.message);
+      say(problem.status === 401 ? "That is no key of this service." : problem.message);
       field.focus();
     }
   };
   fill(
     view,
     h("h1", {}, "Log in"),
-    h("p.dim", {}, "The token is what `rung up` showed, and in the file `token` of its home. It stays in this tab."),
+    h("p.dim", {}, "A key is what `rung keys create` shows, or the token that `rung up` showed. It is exchanged for a session and not kept."),
     h("form.sheet", { submit: enter },
-      h("label", {}, h("span", {}, "Token"), field),
+      h("label", {}, h("span", {}, "Key"), field),
       h("div.row", {}, h("button.main", { type: "submit" }, "Log in"))),
   );
   field.focus();

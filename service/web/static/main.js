@@ -1,7 +1,7 @@
 // Which view is shown: one for each form of address under /ui/. A view is a function that fills the page and may give back
 // what ends it.
 
-import { token } from "./api.js";
+import { forget, logOut, who } from "./api.js";
 import { fill, h, say } from "./dom.js";
 import { initTheme } from "./theme.js";
 import { showLogin } from "./login.js";
@@ -31,11 +31,13 @@ async function show() {
   end = () => {};
   say("");
   const mine = ++turn;
-  document.getElementById("logout").hidden = !token.get();
   for (const item of document.querySelectorAll(".bar nav a"))
     if (item.getAttribute("href") === location.pathname) item.setAttribute("aria-current", "page");
     else item.removeAttribute("aria-current");
-  if (!token.get()) {
+  const session = await who().catch((problem) => fail(problem) ?? null);
+  if (mine !== turn) return;
+  document.getElementById("logout").hidden = !session;
+  if (!session) {
     document.title = "Log in - Rung";
     showLogin(view, show);
     return;
@@ -59,9 +61,8 @@ async function show() {
 
 function fail(problem) {
   if (problem.status === 401) {
-    token.clear();
-    show();
-    say("The token is not valid, or not any more: log in.");
+    forget();
+    show().then(() => say("The session has ended: log in."));
     return;
   }
   fill(view, h("h1", {}, "That did not work"), h("p.fault", {}, problem.message));
@@ -84,8 +85,8 @@ document.addEventListener("click", (event) => {
 });
 addEventListener("popstate", show);
 addEventListener("rung-problem", (event) => fail(event.detail));
-document.getElementById("logout").addEventListener("click", () => {
-  token.clear();
+document.getElementById("logout").addEventListener("click", async () => {
+  await logOut();
   go("/ui/");
 });
 initTheme(show);

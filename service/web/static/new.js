@@ -43,7 +43,7 @@ export async function showNew(view) {
       : h("input", { ...attributes, type: kind, step: "any", placeholder: "default" });
     const fault = h("span.fault", { id: `fault-${path}` });
     input.setAttribute("aria-describedby", fault.id);
-    return { input, fault, kind, element: h("label", {}, h("span", {}, label), input, fault) };
+    return { input, fault, kind, element: h("div.field", {}, h("label", { for: input.id }, label), input, fault) };
   }
 
   function fromField() {

@@ -116,18 +116,11 @@ function header(search, act) {
   const { id, best } = search;
   const isLive = LIVE.has(search.state);
   const buttons = isLive
-    ? [h("button", { type: "button", disabled: search.intent !== "run", click: () => act("stop") }, "Stop"),
+    ? [search.state === "paused" ? h("button", { type: "button", click: () => act("resume") }, "Resume")
+         : h("button", { type: "button", click: () => act("pause") }, "Pause"),
+       h("button", { type: "button", disabled: search.intent !== "run", click: () => act("stop") }, "Stop"),
        h("button.danger", { type: "button", click: () => act("cancel") }, "Cancel")]
     : [];
-  const getBest = async () => {
-    say("The checkpoint is on its way…", true);
-    try {
-      save(...(await download(`/v1/searches/${id}/best/checkpoint`)));
-      say("The best checkpoint was saved; the service verified its hashes.", true);
-    } catch (problem) {
-      say(problem.message);
-    }
-  };
   const report = async () => save(...(await download(`/v1/searches/${id}/report`)));
   return [
     h("h1", {}, search.name, " ", state(search.state)),
@@ -140,7 +133,9 @@ function header(search, act) {
       fact("left, about", isLive ? duration(search.seconds_left) || "unknown" : "ended"),
       fact("slots", isLive ? search.slots : "none")),
     h("div.row", {}, buttons,
-      h("button", { type: "button", disabled: !best?.checkpoint, click: getBest }, "Download best checkpoint"),
+      best?.checkpoint // a link, so that the browser streams it to the disk, however large
+        ? h("a", { href: `/v1/searches/${id}/best/checkpoint`, download: "" }, "Download best checkpoint")
+        : h("span.dim", {}, "no checkpoint of the best trial yet"),
       link(`/ui/new?clone=${id}`, "Clone with edits"),
       h("button", { type: "button", click: report }, "Report as HTML"),
       h("span.grow"),

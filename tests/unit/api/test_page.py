@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 
 import pytest
+from starlette.testclient import TestClient
 
+from service.api.reading import reading_app
+from service.settings import Settings
 from service.web import FIGURES
 
 
@@ -117,3 +120,16 @@ def test_files_of_a_search_come_with_their_names(service, ended):
     for path, name in (("export?format=csv", "trials.csv"), ("report", "report.html")):
         answer = service.http.get(f"/v1/searches/{ended}/{path}")
         assert f'filename="{ended}-{name}"' in answer.headers["content-disposition"]
+
+
+def test_without_a_cluster_everything_can_be_looked_at_and_nothing_changed(searches, ended, tmp_path):
+    key = {"Authorization": "Bearer rung_look"}
+    app = reading_app(Settings(home=tmp_path, token="rung_look"))
+    with TestClient(app, base_url="http://127.0.0.1:8000", headers=key) as http:
+        assert http.get(f"/v1/searches/{ended}").json()["state"] == "completed"
+        assert http.get("/v1/cluster").json() == {"nodes": [], "searches": []}
+        for path in ("/v1/searches", f"/v1/searches/{ended}/cancel", "/v1/keys"):
+            answer = http.post(path, json={})
+            assert (path, answer.status_code) == (path, 503)
+            assert "rung up" in answer.json()["detail"]
+        assert http.post("/v1/session").status_code == 201

@@ -238,3 +238,9 @@ def test_the_module_runs_as_the_command_does() -> None:
     )
     assert ran.returncode == 0
     assert "submit" in ran.stdout
+
+
+def test_report_writes_a_file_and_says_where(rung: Rung, service: FakeService, tmp_path: Path) -> None:
+    ran = rung("report", "k3abcdefghij", "--file", str(tmp_path / "it.html"))
+    assert (ran.code, (tmp_path / "it.html").exists()) == (0, True)
+    assert "it.html" in ran.err

@@ -149,6 +149,8 @@ class FakeService:
             ("GET", f"{one}/reports"): lambda: httpx2.Response(200, json=REPORTS),
             ("GET", f"{one}/best"): self._best,
             ("GET", f"{one}/best/checkpoint"): lambda: httpx2.Response(200, content=self.tar),
+            ("GET", f"{one}/figures/history"): lambda: httpx2.Response(200, json=HISTORY),
+            ("GET", f"{one}/report"): lambda: httpx2.Response(200, content=b"<!doctype html>"),
             ("GET", f"{one}/audit"): lambda: httpx2.Response(200, json=self.audit),
             ("GET", f"{one}/events"): self._stream,
             ("GET", "/trainables"): lambda: httpx2.Response(200, json=TRAINABLES),
@@ -187,6 +189,7 @@ LINEAGE = {
         {"search": "k3abcdefghij", "kind": "branch", "trials": 9, "left_out": {"its lr is outside the space": 3}}
     ]
 }
+HISTORY = {"data": [{"type": "scatter", "x": [1, 2], "y": [0.5, 0.25]}], "layout": {"title": {"text": "Best"}}}
 SAME = {"search": "k3abcdefghij", "checked": 45, "difference": None}
 PARTED = {
     "search": "k3abcdefghij",

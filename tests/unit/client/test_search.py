@@ -173,3 +173,17 @@ def test_best_carries_its_configuration(search: Search) -> None:
     found = search.best()
     assert found is not None
     assert found.config == best()["config"]
+
+
+def test_a_figure_is_plotlys_own_and_asked_for_with_its_options(search: Search, service: FakeService) -> None:
+    figure = search.figure("history", x="time", parameters=["lr", "hidden"])
+    assert figure.layout.title.text == "Best"
+    assert list(figure.data[0].y) == [0.5, 0.25]
+    asked = service.sent("GET", "figures/history")[0].url.params
+    assert (asked["x"], asked.get_list("parameter")) == ("time", ["lr", "hidden"])
+
+
+def test_a_report_is_written_where_one_wants_it(search: Search, service: FakeService, tmp_path: Path) -> None:
+    written = search.report(tmp_path / "report.html", theme="dark")
+    assert written.read_text() == "<!doctype html>"
+    assert service.sent("GET", "/report")[0].url.params["theme"] == "dark"
