@@ -68,7 +68,7 @@ def curves(source: Source, _options: Options) -> Figure:
             "yaxis": value_axis(source.metric, finite),
             "shapes": lines,
             "annotations": names,
-            "legend": {"orientation": "h", "y": -0.22, "x": 0},
+            "legend": {"orientation": "h", "y": -0.3, "x": 0},
         },
         shown=len(chosen),
         of=len(source.valued),

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from service.store import TrialRow
-from service.web.figures.figure import CATEGORIES, SEQUENTIAL, Figure, Options, count, empty, spread, value_axis
+from service.web.figures.figure import CATEGORIES, SEQUENTIAL, Figure, Options, Theme, count, empty, spread, value_axis
 from service.web.figures.forest import FEWEST, by_importance, coordinates, grow
 from service.web.scales import coordinate, text
 from service.web.source import Axis, Source
@@ -36,7 +36,9 @@ def slices(source: Source, options: Options) -> Figure:
     for place, axis in enumerate(axes):
         suffix = "" if place == 0 else str(place + 1)
         active = [trial for trial in trials if axis.name in trial.config]
-        traces.append(_dots(axis, active, f"x{suffix}", f"y{suffix}", shows_scale=place == 0, source=source))
+        traces.append(
+            _dots(axis, active, f"x{suffix}", f"y{suffix}", shows_scale=place == 0, source=source, theme=options.theme)
+        )
         layout[f"xaxis{suffix}"] = parameter_axis(axis)
         layout[f"yaxis{suffix}"] = {**common, "title": {"text": source.metric if place % 3 == 0 else ""}}
     left_out = len(source.axes) - len(axes)
@@ -116,7 +118,9 @@ def _wanted(source: Source, options: Options, most: int) -> list[Axis]:
     return by_importance(source)[:most]
 
 
-def _dots(axis: Axis, trials: list[TrialRow], x: str, y: str, *, shows_scale: bool, source: Source) -> dict[str, Any]:
+def _dots(
+    axis: Axis, trials: list[TrialRow], x: str, y: str, *, shows_scale: bool, source: Source, theme: Theme
+) -> dict[str, Any]:
     return {
         "type": "scatter",
         "mode": "markers",
@@ -135,7 +139,7 @@ def _dots(axis: Axis, trials: list[TrialRow], x: str, y: str, *, shows_scale: bo
             "cmin": 0,
             "cmax": max(1, len(source.trials) - 1),
             "colorscale": SEQUENTIAL,
-            "reversescale": True,
+            "reversescale": theme == "light",  # the newest stand out
             "showscale": shows_scale,
             "colorbar": {"title": {"text": "trial", "side": "right"}, "thickness": 12},
             "line": {"color": CATEGORIES[7], "width": 0.4},

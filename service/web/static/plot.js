@@ -52,7 +52,7 @@ export class Plot {
     this.figure = figure;
     // The note wraps in the page, which the subtitle of a picture cannot.
     this.note.textContent = figure.layout.title.subtitle.text;
-    const layout = { ...figure.layout, autosize: true, title: { ...figure.layout.title, subtitle: undefined } };
+    const layout = { ...figure.layout, autosize: true, title: { ...figure.layout.title, subtitle: undefined }, margin: { ...figure.layout.margin, t: 64 } };
     if (isFirst) this.zoom(layout);
     await library.react(this.canvas, figure.data, layout, {
       responsive: true, displaylogo: false, modeBarButtonsToRemove: ["toImage", "lasso2d"],
