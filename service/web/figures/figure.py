@@ -131,6 +131,6 @@ def spread(items: Sequence[Any], most: int) -> list[Any]:
 
 
 def value_axis(title: str, values: Sequence[float]) -> dict[str, Any]:
-    """An axis of metric values: logarithmic where they are positive and span more than two decades."""
-    wide = bool(values) and min(values) > 0 and max(values) / min(values) > 100
+    """An axis of metric values: logarithmic where they are positive and span more than a decade and a half."""
+    wide = bool(values) and min(values) > 0 and max(values) / min(values) > 30
     return {"title": {"text": title}, "type": "log" if wide else "linear"}
