@@ -116,21 +116,22 @@ function header(search, act) {
   const { id, best } = search;
   const isLive = LIVE.has(search.state);
   const buttons = isLive
-    ? [search.state === "paused" ? h("button", { type: "button", click: () => act("resume") }, "Resume")
+    ? [search.intent === "pause" ? h("button", { type: "button", click: () => act("resume") }, "Resume")
          : h("button", { type: "button", click: () => act("pause") }, "Pause"),
-       h("button", { type: "button", disabled: search.intent !== "run", click: () => act("stop") }, "Stop"),
+       h("button", { type: "button", disabled: !["run", "pause"].includes(search.intent), click: () => act("stop") }, "Stop"),
        h("button.danger", { type: "button", click: () => act("cancel") }, "Cancel")]
     : [];
   const report = async () => save(...(await download(`/v1/searches/${id}/report`)));
   return [
     h("h1", {}, search.name, " ", state(search.state)),
-    h("div.dim", {}, h("span.mono", {}, id), ` · ${search.algorithm} on ${search.trainable}`, search.reason ? ` · ${search.reason}` : ""),
+    h("div.dim", {}, h("span.mono", {}, id), ` · project ${search.project} · ${search.algorithm} on ${search.trainable}`, search.reason ? ` · ${search.reason}` : ""),
     progress(search),
     h("dl.facts", {},
       fact(`best ${best?.metric ?? search.spec.objective.metric}`, best
         ? [number(best.value), " ", link(`/ui/searches/${id}/trials/${best.trial}`, `trial ${best.trial}, epoch ${best.epoch}`)] : "none yet"),
       fact("time", duration(between(search.started_at, search.ended_at)) || "not started"),
-      fact("left, about", isLive ? duration(search.seconds_left) || "unknown" : "ended"),
+      search.likely_start ? fact("likely start", new Date(search.likely_start).toLocaleTimeString())
+        : fact("left, about", isLive ? duration(search.seconds_left) || "unknown" : "ended"),
       fact("slots", isLive ? search.slots : "none")),
     h("div.row", {}, buttons,
       best?.checkpoint // a link, so that the browser streams it to the disk, however large

@@ -16,7 +16,7 @@ const COLUMNS = [
   ["progress", "trials", (s) => ended(s) / (s.trials_total || 1)],
   ["best", "best", (s) => s.best?.value],
   ["course", "course", null],
-  ["owner", "owner", (s) => s.owner ?? s.spec.tags?.owner ?? ""],
+  ["project", "project", (s) => s.project],
   ["created", "age", (s) => s.created_at],
   ["reason", "why", null],
 ];
@@ -89,7 +89,7 @@ export async function showSearches(view) {
       h("td", {}, `${ended(search)} of ${total}`),
       h("td.num", {}, search.best ? `${search.best.metric} ${number(search.best.value)}` : ""),
       h("td", { id: `course-${search.id}` }, sparks.get(search.id)?.svg),
-      h("td", {}, search.owner ?? search.spec.tags?.owner ?? ""),
+      h("td", {}, search.project, search.spec.tags?.owner ? h("div.dim", {}, search.spec.tags.owner) : null),
       h("td", {}, duration(between(search.created_at, search.ended_at))),
       h("td.text", {}, search.reason));
   }
