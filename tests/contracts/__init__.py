@@ -4,6 +4,7 @@ import pytest
 
 pytest.register_assert_rewrite(
     "tests.contracts.store",
+    "tests.contracts.store_columns",
     "tests.contracts.store_leases",
     "tests.contracts.store_machine",
     "tests.contracts.store_processes",

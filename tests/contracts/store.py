@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from service.store import Ledger
+from tests.contracts.store_columns import ColumnsContract
 from tests.contracts.store_leases import LeasesContract
 from tests.contracts.store_machine import MachineContract
 from tests.contracts.store_processes import ProcessesContract
@@ -25,6 +26,7 @@ class StoreContract(
     TrialsContract,
     ResultsContract,
     ReadsContract,
+    ColumnsContract,
     LeasesContract,
     MachineContract,
     ProcessesContract,

@@ -108,3 +108,26 @@ def test_a_database_of_a_newer_rung_is_refused_and_left_alone(database: Database
     with pytest.raises(ConfigurationError, match=r"newer Rung.*upgrade Rung"):
         migrate(database)
     assert schema(tmp_path / "ledger.db") == before
+
+
+def test_verdicts_of_earlier_events_are_brought_along(database: Database, tmp_path: Path) -> None:
+    # Given a ledger of before, with a verdict at a rung and one at none
+    migrate(database)
+    with database.writing() as connection:
+        command.downgrade(alembic_config(connection), "0004")
+    action = '{"trial": 3, "kind": "stop", "reason": "r", "rung": 1, "value": 0.9, "cutoff": 0.5, "rank": 2, "of": 7}'
+    connection = sqlite3.connect(tmp_path / "ledger.db")
+    connection.execute(
+        "INSERT INTO events (search, seq, kind, trial, data, at) VALUES ('s', 5, 'report', 3, ?, '2026-01-01')",
+        (f'{{"epoch": 3, "actions": [{{"kind": "continue", "rung": null}}, {action}]}}',),
+    )
+    connection.execute(
+        "INSERT INTO events (search, seq, kind, data, at) VALUES ('s', 6, 'report', '{\"actions\": null}', '2026')"
+    )
+    connection.commit()
+    # When it is migrated
+    migrate(database)
+    # Then the one has a row
+    rows = connection.execute("SELECT seq, place, trial, epoch, rung, cutoff, among FROM verdicts").fetchall()
+    connection.close()
+    assert rows == [(5, 1, 3, 3, 1, 0.5, 7)]
