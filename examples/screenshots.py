@@ -27,7 +27,7 @@ parallelism: 4
 seed: 3
 tags: {owner: vision}
 """
-WIDTHS = {"desktop": (1360, 900), "phone": (390, 844)}
+WIDTHS = {"desktop": (1360, 1240), "phone": (390, 1400)}
 THEMES = ("light", "dark")
 
 
@@ -78,7 +78,7 @@ def take(folder: Path, url: str, key: str, search: str) -> None:
                     page.goto(f"{url}{path}")
                     page.locator("h1").wait_for()
                     page.wait_for_timeout(4000)  # the figures are fetched and drawn one after another
-                    page.screenshot(path=folder / f"{view}-{theme}-{width}.png", full_page=True)
+                    page.screenshot(path=folder / f"{view}-{theme}-{width}.png")
                 context.close()
         browser.close()
 
