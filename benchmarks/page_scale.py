@@ -3,7 +3,7 @@
 Usage: python -m benchmarks.page_scale [TRIALS EPOCHS]...    (default: 10000 50 100000 5)
 Ledgers are kept in the folder for temporary files, and used again.
 The ledger is filled directly (`filled_ledger`); `service.api.reading` serves it without a cluster, as `rung page` does.
-"First" is asked after the service has started and before anything is remembered, "again" is the median of five.
+"First" is asked after the service has started and before anything is remembered, "again" is the median of three.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def measure_service(url: str, search: str) -> None:
     with httpx2.Client(base_url=url, headers={"Authorization": f"Bearer {KEY}"}, timeout=300) as http:
         for path in paths:
             seconds, size = [], 0
-            for _ in range(6):
+            for _ in range(4):
                 began = time.perf_counter()
                 answer = http.get(path)
                 answer.raise_for_status()
