@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx2
+import psutil
 from playwright.sync_api import Page, sync_playwright
 
 from benchmarks.filled_ledger import fill
@@ -52,8 +53,8 @@ def main(sizes: list[tuple[int, int]]) -> None:
     for num_trials, epochs in sizes:
         folder, search = filled(num_trials, epochs)
         print(f"\n{num_trials:,} trials x {epochs} epochs = {num_trials * epochs:,} reports")
-        with serving(folder) as url:
-            measure_service(url, search)
+        with serving(folder) as (url, process):
+            measure_service(url, search, process)
             measure_browser(url, search)
 
 
@@ -68,22 +69,30 @@ def filled(num_trials: int, epochs: int) -> tuple[Path, str]:
     return folder, done.read_text()
 
 
-def measure_service(url: str, search: str) -> None:
-    """Seconds of each answer."""
+def measure_service(url: str, search: str, process: psutil.Process) -> None:
+    """Seconds of each answer, and the CPU seconds that the service took for it, whatever else the machine does."""
     paths = ["/v1/searches", f"/v1/searches/{search}", f"/v1/searches/{search}/table?sort=value"]
     paths += [f"/v1/searches/{search}/rungs", *(f"/v1/searches/{search}/figures/{name}" for name in FIGURES)]
-    print(f"{'answer':44} {'first':>7} {'again':>7}  KiB")
+    print(f"{'answer':44} {'first':>7} {'again':>7} {'CPU':>7}  KiB")
     with httpx2.Client(base_url=url, headers={"Authorization": f"Bearer {KEY}"}, timeout=300) as http:
         for path in paths:
-            seconds, size = [], 0
+            seconds, cpu, size = [], [], 0
             for _ in range(4):
-                began = time.perf_counter()
+                began, before = time.perf_counter(), cpu_seconds(process)
                 answer = http.get(path)
                 answer.raise_for_status()
                 seconds.append(time.perf_counter() - began)
+                cpu.append(cpu_seconds(process) - before)
                 size = len(answer.content)
             name = path.replace(search, "{search}")
-            print(f"{name:44} {seconds[0]:6.2f}s {statistics.median(seconds[1:]):6.2f}s {size / 1024:5.0f}")
+            again, spent = statistics.median(seconds[1:]), statistics.median(cpu[1:])
+            print(f"{name:44} {seconds[0]:6.2f}s {again:6.2f}s {spent:6.2f}s {size / 1024:5.0f}")
+
+
+def cpu_seconds(process: psutil.Process) -> float:
+    """CPU seconds that a process has taken so far."""
+    times = process.cpu_times()
+    return float(times.user + times.system)
 
 
 def measure_browser(url: str, search: str) -> None:
@@ -120,8 +129,8 @@ def open_tab(page: Page, address: str, figures: tuple[str, ...]) -> dict[str, fl
 
 
 @contextmanager
-def serving(home: Path) -> Iterator[str]:
-    """The address of a service that reads the ledger of a folder."""
+def serving(home: Path) -> Iterator[tuple[str, psutil.Process]]:
+    """The address of a service that reads the ledger of a folder, and its process."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RUNG_")}
@@ -135,7 +144,7 @@ def serving(home: Path) -> Iterator[str]:
                 break
             except httpx2.TransportError:
                 time.sleep(0.1)
-        yield url
+        yield url, psutil.Process(process.pid)
     finally:
         process.terminate()
         process.wait()
