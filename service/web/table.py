@@ -38,7 +38,7 @@ def rows_of(source: Source, query: Query) -> list[TrialRow]:
     Raises:
         InvalidInput: a name that is no parameter and no column.
     """
-    known = scales(source)
+    known = scales(source) if query.within else {}  # which sorts all trials
     for name in query.within:
         if name not in known and source.valued:
             raise _unknown("within", name, known)
