@@ -135,29 +135,52 @@ def by_rung(folder: Path, trials: int) -> Idle:
     search = searches.submit("random", trials=trials, epochs=EPOCHS, resources={"workers": WORKERS})
     began_at = time.time()
     step_to_the_end(searches, search, slots=1)
-    reports = searches.ledger.reports(search)
+    epochs = reported(searches, search)
     searches.ledger.close()
-    return idle(
-        began_at,
-        [
-            Epoch(trial=r.trial, epoch=r.epoch, started_at=r.started_at.timestamp(), ended_at=r.ended_at.timestamp())
-            for r in reports
-        ],
-    )
+    return idle(began_at, epochs)
 
 
-def step_to_the_end(searches: Searches, search: str, *, slots: int) -> float:
-    """Steps a search; returns the seconds until its last report was committed."""
+def reported(searches: Searches, search: str) -> list[Epoch]:
+    """A search's epochs, from the ledger."""
+    return [
+        Epoch(trial=r.trial, epoch=r.epoch, started_at=r.started_at.timestamp(), ended_at=r.ended_at.timestamp())
+        for r in searches.ledger.reports(search)
+    ]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Took:
+    """Wall time of a search.
+
+    Attributes:
+        start_s: until the first batch: two gangs are started.
+        search_s: from there to the last result.
+        epochs: trained.
+    """
+
+    start_s: float
+    search_s: float
+    epochs: int
+
+    @classmethod
+    def of(cls, began_at: float, epochs: list[Epoch]) -> Took:
+        """Read off the epochs."""
+        first, last = min(e.started_at for e in epochs), max(e.ended_at for e in epochs)
+        return cls(start_s=first - began_at, search_s=last - first, epochs=len(epochs))
+
+    def __str__(self) -> str:
+        return f"{self.start_s:.1f} + {self.search_s:.1f} s ({self.epochs} epochs)"
+
+
+def step_to_the_end(searches: Searches, search: str, *, slots: int) -> None:
+    """Steps a search until its last report is committed."""
     run = searches.run(search, slots=slots)
-    began = time.perf_counter()
     engine = Engine(run, limits=Limits())
     while not run.finished:
         run.obey(Intent.RUN, slots)
         if not run.finished:
             engine.step()
-    seconds = time.perf_counter() - began
     engine.close()
-    return seconds
 
 
 def by_tune(folder: Path, trials: int, *, reuse: bool) -> Idle:
@@ -241,8 +264,8 @@ def overhead(root: Path, rounds: int) -> None:
         print(f"{name}: {switch[name] / switch['Rung']:.1f} times Rung's between trials")
 
 
-def asha_by_rung(folder: Path, trials: int) -> tuple[float, int, list[dict[str, Any]]]:
-    """Wall seconds, epochs trained, and the configurations."""
+def asha_by_rung(folder: Path, trials: int) -> tuple[Took, list[dict[str, Any]]]:
+    """What it took, and the configurations."""
     searches = Searches(folder)
     search = searches.submit(
         "asha",
@@ -252,48 +275,48 @@ def asha_by_rung(folder: Path, trials: int) -> tuple[float, int, list[dict[str, 
         resources={"workers": 2},
         checkpoints={"every_epochs": 9},  # and at each new best, as in `assignment`
     )
-    seconds = step_to_the_end(searches, search, slots=2)
-    epochs = len(searches.ledger.reports(search))
+    began_at = time.time()
+    step_to_the_end(searches, search, slots=2)
+    took = Took.of(began_at, reported(searches, search))
     configs = [dict(trial.config) for trial in searches.ledger.trials(search)]
     searches.ledger.close()
-    return seconds, epochs, configs
+    return took, configs
 
 
-def asha_by_tune(folder: Path, configs: list[dict[str, Any]]) -> tuple[float, int]:
-    """Wall seconds and epochs trained."""
+def asha_by_tune(folder: Path, configs: list[dict[str, Any]]) -> Took:
+    """What it took."""
     assignments = [assignment(folder, number, config, 9).to_dict() for number, config in enumerate(configs)]
     scheduler = tune.schedulers.ASHAScheduler(metric="loss", mode="min", max_t=9, grace_period=1, reduction_factor=3)
-    began = time.perf_counter()
+    began_at = time.time()
     tune.Tuner(
         tune.with_resources(NotedGang, GANG),
         param_space={"assignment": tune.grid_search(assignments)},
         tune_config=tune.TuneConfig(reuse_actors=True, max_concurrent_trials=2, scheduler=scheduler),
         run_config=tune.RunConfig(verbose=0, storage_path=str(folder / "tune"), stop={"training_iteration": 9}),
     ).fit()
-    return time.perf_counter() - began, len(notes(folder))
+    return Took.of(began_at, notes(folder))
 
 
 def search_time(root: Path, rounds: int, trials: int) -> None:
     """Prints the wall time of the search either way."""
-    ratios, by_epoch = [], []
-    print(f"\n{trials}-trial ASHA search of digits, two slots of two ranks, from start to last result")
+    found: list[tuple[Took, Took]] = []
+    print(f"\n{trials}-trial ASHA search of digits, two slots of two ranks: until the first batch + to the last result")
     for number in range(rounds):
         folders = root / f"asha-rung-{number}", root / f"asha-tune-{number}"
         for folder in folders:
             folder.mkdir()
-        ours_s, our_epochs, configs = asha_by_rung(folders[0], trials)
-        theirs_s, their_epochs = asha_by_tune(folders[1], configs)
-        ratios.append(ours_s / theirs_s)
-        by_epoch.append(ours_s / our_epochs / (theirs_s / their_epochs))
-        print(
-            f"Rung {ours_s:.1f} s ({our_epochs} epochs), Tune {theirs_s:.1f} s ({their_epochs}): "
-            f"{ratios[-1]:.2f}, for each epoch {by_epoch[-1]:.2f}",
-            flush=True,
-        )
-    print(
-        f"Rung takes {statistics.median(ratios):.2f} of Tune's time, for each epoch trained "
-        f"{statistics.median(by_epoch):.2f} (median of {rounds})"
-    )
+        ours, configs = asha_by_rung(folders[0], trials)
+        found.append((ours, asha_by_tune(folders[1], configs)))
+        print(f"Rung {ours}, Tune {found[-1][1]}", flush=True)
+    print(f"Rung's time divided by Tune's, median of {rounds}:")
+    measures: dict[str, Callable[[Took], float]] = {
+        "whole": lambda took: took.start_s + took.search_s,
+        "until the first batch": lambda took: took.start_s,
+        "from the first batch": lambda took: took.search_s,
+        "from the first batch, for each epoch": lambda took: took.search_s / took.epochs,
+    }
+    for name, measure in measures.items():
+        print(f"  {name}: {statistics.median(measure(ours) / measure(theirs) for ours, theirs in found):.2f}")
 
 
 def main() -> None:
