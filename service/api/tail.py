@@ -123,7 +123,9 @@ class Tail:
             if page:
                 continue
             try:
-                await asyncio.wait_for(news.wait(), self._idle_s)
+                # Not wait_for: until Python 3.12 it may swallow a cancellation, and the stream would stay for ever.
+                async with asyncio.timeout(self._idle_s):
+                    await news.wait()
             except TimeoutError:
                 yield None
 
