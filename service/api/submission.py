@@ -275,7 +275,7 @@ def _read_json(body: bytes) -> Any:
 
 
 def _read_yaml(body: bytes) -> Any:
-    return yaml.load(body.decode(), Loader=_Loader)  # noqa: S506  # nosec B506 - it is a SafeLoader
+    return yaml.load(body.decode(), Loader=_Loader)  # noqa: S506 - it is a SafeLoader  # nosec B506
 
 
 class _Loader(yaml.SafeLoader):

@@ -92,7 +92,7 @@ def _closed(name: str, path: Path, mode: int) -> Finding:
 
 
 def _room(settings: Settings) -> Iterator[Finding]:
-    places = ((settings.home_dir, LEAST_DISK, "free some, or move RUNG_HOME"), (Path("/dev/shm"), LEAST_SHM, _MORE_SHM))  # noqa: S108  # nosec B108 - only measured
+    places = ((settings.home_dir, LEAST_DISK, "free some, or move RUNG_HOME"), (Path("/dev/shm"), LEAST_SHM, _MORE_SHM))  # noqa: S108 - only measured  # nosec B108
     for path, least, way_out in places:
         if path.exists():
             free = shutil.disk_usage(path).free

@@ -61,7 +61,7 @@ def ray_token_file(settings: Settings) -> Path:
 
 def session_dir(settings: Settings) -> Path:
     """Ray's folder of sockets and logs. Short, since a socket's path may have 107 characters, and one for each home."""
-    return Path("/tmp") / f"rung-{hashlib.sha256(str(settings.home_dir).encode()).hexdigest()[:8]}"  # noqa: S108  # nosec B108 - made with mode 0700 and its owner checked
+    return Path("/tmp") / f"rung-{hashlib.sha256(str(settings.home_dir).encode()).hexdigest()[:8]}"  # noqa: S108 - made with mode 0700 and its owner checked  # nosec B108
 
 
 def head_command(settings: Settings, folder: Path) -> list[str]:

@@ -40,7 +40,7 @@ def read_spec(spec: Spec) -> Mapping[str, Any]:
 
 def parse_value(text: str) -> Any:
     """One value as YAML reads it: a number, true, null, a list ... or the text itself."""
-    return yaml.load(text, Loader=_Loader)  # noqa: S506  # nosec B506 - _Loader is a SafeLoader
+    return yaml.load(text, Loader=_Loader)  # noqa: S506 - _Loader is a SafeLoader  # nosec B506
 
 
 def _parse(name: str, text: str) -> Any:

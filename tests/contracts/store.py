@@ -11,6 +11,7 @@ import pytest
 
 from service.store import Ledger
 from tests.contracts.store_columns import ColumnsContract
+from tests.contracts.store_access import AccessContract
 from tests.contracts.store_leases import LeasesContract
 from tests.contracts.store_machine import MachineContract
 from tests.contracts.store_processes import ProcessesContract
@@ -31,6 +32,7 @@ class StoreContract(
     MachineContract,
     ProcessesContract,
     WishesContract,
+    AccessContract,
 ):
     @pytest.fixture
     def ledger(self, url: str) -> Iterator[Ledger]:

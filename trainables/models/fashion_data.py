@@ -94,7 +94,7 @@ def _file(name: str) -> Path:
 
 def _download(url: str, path: Path, checksum: str) -> None:
     """Write a file under its name only when it is whole; ranks that do so at once write the same."""
-    with urlopen(url, timeout=TIMEOUT_S) as answer:  # noqa: S310  # nosec B310 - a constant https address
+    with urlopen(url, timeout=TIMEOUT_S) as answer:  # noqa: S310 - a constant https address  # nosec B310
         content: bytes = answer.read()
     got = hashlib.sha256(content).hexdigest()
     if got != checksum:
