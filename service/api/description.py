@@ -32,9 +32,10 @@ _REFUSALS: Mapping[int, str] = {
     422: "Understood and refused, with a path for each fault.",
     429: "Too many requests; Retry-After says when to try again.",
     503: "Ledger or cluster do not answer, or all streams are taken; Retry-After says when to try again.",
+    507: "The disk of the ledger is full; Retry-After says when to try again.",
 }
 _ALWAYS = (403, 408, 413)
-_WITH_KEY = (401, 429, 503)
+_WITH_KEY = (401, 429, 503, 507)
 _WITH_BODY = (400, 415, 422)
 _SAFE = frozenset({"get", "head", "options"})
 
