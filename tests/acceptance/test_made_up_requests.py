@@ -26,5 +26,4 @@ def test_five_hundred_made_up_requests_find_nothing_that_the_description_does_no
     assert sorted(found.faults) == []
     assert found.total >= 500
     assert found.cases["stateful_testing"] > 0
-    assert {search.view.project for search in client.searches(project="made-up")} == {"made-up"}
     assert found.statuses[401] < found.total / 2
