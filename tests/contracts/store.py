@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import pytest
 
 from service.store import Ledger
-from tests.contracts.store_columns import ColumnsContract
 from tests.contracts.store_access import AccessContract
+from tests.contracts.store_columns import ColumnsContract
 from tests.contracts.store_leases import LeasesContract
 from tests.contracts.store_machine import MachineContract
 from tests.contracts.store_processes import ProcessesContract
