@@ -6,6 +6,7 @@ import contextlib
 import json
 import shutil
 import sqlite3
+import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
@@ -18,6 +19,9 @@ from service.store import Ledger
 from tests.chaos.real.trainable import IMPORT_PATH
 from tests.integration.test_store_postgresql import Server, find_programs, other_user
 from tests.support.service import Service, processes_with
+
+START_S = 240
+"""Seconds that `rung up` may take on a busy machine."""
 
 LEASE_S = 5.0
 """Seconds of a lease here; `Service.prepare` sets them."""
@@ -115,18 +119,19 @@ def an_arena(db: str) -> Iterator[Arena]:
             RUNG_LEDGER=url,
             RUNG_BACKOFF_S="0.2",
         )
-        service.cli("up")
-        ledger = Ledger.open(url)
-        arena = Arena(
-            service=service, url=url, server=server, ledger=ledger, failpoints=failpoints, log=folder / "answered"
-        )
-        arena.log.touch()
-        marker = json.loads((service.home / "cluster.json").read_text())["marker"]
+        marker = None
         try:
-            yield arena
+            service.cli("up", timeout_s=START_S)
+            marker = json.loads((service.home / "cluster.json").read_text())["marker"]
+            ledger = stack.enter_context(contextlib.closing(Ledger.open(url)))
+            log = folder / "answered"
+            log.touch()
+            yield Arena(service=service, url=url, server=server, ledger=ledger, failpoints=failpoints, log=log)
+        except subprocess.TimeoutExpired:
+            print((service.home / "deploy.log").read_text()[-3000:])
+            raise
         finally:
-            ledger.close()
-            service.cli("down")
+            service.cli("down", check=False)
         left = [" ".join(process.cmdline())[:80] for process in processes_with(marker)]
         assert not left, f"I12: processes are left after `rung down`: {left}"
 
