@@ -119,7 +119,6 @@ def an_arena(db: str) -> Iterator[Arena]:
             RUNG_LEDGER=url,
             RUNG_BACKOFF_S="0.2",
         )
-        marker = None
         try:
             service.cli("up", timeout_s=START_S)
             marker = json.loads((service.home / "cluster.json").read_text())["marker"]
