@@ -25,20 +25,32 @@ def main() -> int:
     until = verbs.add_parser("until", help="life after life, on both databases in turn, until so many faults struck")
     until.add_argument("count", type=int)
     until.add_argument("--minutes", type=float, default=3, help="for which faults are struck in one life")
+    processes = verbs.add_parser("processes", help="runners as real processes on a real database, without Ray")
+    processes.add_argument("--seed", type=int, help="default: the first one that has no row yet")
+    processes.add_argument("--db", choices=["sqlite", "postgresql"], default="sqlite")
+    processes.add_argument("--minutes", type=float, default=1)
     schedules = verbs.add_parser("schedules", help="coordinator and runners without Ray, as many as time allows")
     schedules.add_argument("--seed", type=int, help="the first one; default: the first one that no run has had yet")
     schedules.add_argument("--minutes", type=float, default=1)
     verbs.add_parser("report", help="the tables of RELIABILITY.md")
     given = parser.parse_args()
-    verb: Callable[[argparse.Namespace], int] = {"strike": _strike, "schedules": _schedules, "report": _report}[
-        given.verb
-    ]
-    return verb(given)
+    return _VERBS[given.verb](given)
 
 
 def _strike(given: argparse.Namespace) -> int:
     seed = given.seed if given.seed is not None else _next_seed()
     return _one_life(seed, given.db, given.fault, given.minutes)
+
+
+def _processes(given: argparse.Namespace) -> int:
+    from tests.chaos.real.processes import strike_processes
+
+    logging.disable(logging.WARNING)
+    seed = given.seed if given.seed is not None else _next_seed()
+    rows = strike_processes(seed=seed, db=given.db, seconds=60 * given.minutes)
+    results.append("faults", (row.to_dict() for row in rows))
+    print(f"seed {seed} on {given.db}: {len(rows)} faults struck")
+    return 1 if any(row.violations for row in rows) else 0
 
 
 def _until(given: argparse.Namespace) -> int:
@@ -102,6 +114,7 @@ _IN_TURN: tuple[list[str], ...] = ([], [], [], ["F7"], [], [], [], ["F25"])
 
 _VERBS: dict[str, Callable[[argparse.Namespace], int]] = {
     "strike": _strike,
+    "processes": _processes,
     "until": _until,
     "schedules": _schedules,
     "report": _report,

@@ -118,7 +118,7 @@ class World:
 
     def submit(self, algorithm: str, *, trials: int, epochs: int, seed: int, attempts: int = 99) -> None:
         """A client asks until it is answered, always with one key."""
-        spec = _spec(algorithm, trials=trials, epochs=epochs, seed=seed, attempts=attempts)
+        spec = a_spec(algorithm, trials=trials, epochs=epochs, seed=seed, attempts=attempts)
         key = IdempotencyKey(key=f"key-{len(self.promises)}", request_sha256="0" * 64)
         while True:
             try:
@@ -331,7 +331,8 @@ class World:
             self.cluster.partitioned.remove(process)
 
 
-def _spec(algorithm: str, *, trials: int, epochs: int, seed: int, attempts: int) -> dict[str, Any]:
+def a_spec(algorithm: str, *, trials: int, epochs: int, seed: int, attempts: int) -> dict[str, Any]:
+    """The resolved spec of a small search."""
     section = AlgorithmSpec.parse(ALGORITHMS[algorithm])
     resolved = SearchSpec.model_validate(
         {

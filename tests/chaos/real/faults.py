@@ -96,7 +96,7 @@ def kill_the_gcs(arena: Arena, pid: int) -> None:
 
 _API = ("submit.after_key", "submit.before_commit", "submit.before_answer")
 _COORDINATOR = ("tick.before_look", "admit.before_commit", "runner.before_start", "runner.after_start")
-_RUNNER = (
+RUNNER_PLACES = (
     "runner.before_step",
     "recovery.after_replay",
     "recovery.after_close",
@@ -127,7 +127,7 @@ FAULTS: tuple[Fault, ...] = (
     *(Fault(number="F1", place=place, who="api") for place in _API),
     Fault(number="F2", place="submit.before_commit", who="api", term=_ASLEEP, then=kill_the_proxy),
     Fault(number="F2", place="submit.before_answer", who="api", term=_ASLEEP, then=kill_the_controller),
-    *(Fault(number="F3", place=place, who="runner") for place in _RUNNER),
+    *(Fault(number="F3", place=place, who="runner") for place in RUNNER_PLACES),
     *(Fault(number="F4", place=place, who="coordinator") for place in _COORDINATOR),
     *(Fault(number="F5", place=place, who="gang") for place in _GANG),
     Fault(number="F6", place="report.after_commit", who="runner", term=_ASLEEP, then=stop_and_go_on),
