@@ -11,7 +11,7 @@ from typing import Any
 
 FOLDER = Path(__file__).parent / "results"
 
-_WHO = ("api", "coordinator", "runner", "gang", "ledger", "cluster", "migration")
+_WHO = ("api", "coordinator", "runner", "gang", "ledger", "cluster", "process", "migration")
 
 
 def append(name: str, rows: Iterable[dict[str, Any]]) -> None:
