@@ -75,12 +75,12 @@ class WatchedLedger(Ledger):
         migrate(database)
         return cls(database)
 
-    def write(self, lease: Lease) -> AbstractContextManager[Writer]:
-        return self._watched(lease)
+    def write(self, lease: Lease, token: str | None = None) -> AbstractContextManager[Writer]:
+        return self._watched(lease, token)
 
     @contextmanager
-    def _watched(self, lease: Lease) -> Iterator[Writer]:
-        with super().write(lease) as writer:
+    def _watched(self, lease: Lease, token: str | None) -> Iterator[Writer]:
+        with super().write(lease, token) as writer:
             held = writer._connection.scalar(select(leases.c.epoch).where(leases.c.name == lease.name))
             yield writer
             if held != lease.epoch:

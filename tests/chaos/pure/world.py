@@ -109,7 +109,7 @@ class World:
     def patched(self) -> Iterator[None]:
         """Sleeping costs the fake clock's time, and every failpoint is a boundary of the fuse."""
         with ExitStack() as stack:
-            stack.enter_context(mock.patch("service.runner.run.time.sleep", self.pass_time))
+            stack.enter_context(mock.patch("service.runner.patience.time.sleep", self.pass_time))
             for module in _WITH_FAILPOINTS:
                 stack.enter_context(mock.patch(f"{module}.failpoint", lambda place, *_: self.fuse.passes(place)))
             yield
