@@ -188,14 +188,14 @@ def pair_pids(pair: Handle, directory: Path) -> tuple[int, ...]:
 
 def test_a_missing_metric_or_a_broken_checkpoint_or_import_is_a_result(pair, tmp_path):
     faults = {
-        "objective.metric: got 'accuracy'": {"metric": "accuracy"},
-        "must be a readable manifest": {"resume_from": str(tmp_path / "epoch-0001")},
-        "No module named 'nowhere'": {"import_path": "nowhere:Nothing"},
+        "objective.metric: got 'accuracy'": ("setup", {"metric": "accuracy"}),
+        "must be a readable manifest": ("checkpoint", {"resume_from": str(tmp_path / "epoch-0001")}),
+        "No module named 'nowhere'": ("setup", {"import_path": "nowhere:Nothing"}),
     }
-    for message, fields in faults.items():
+    for message, (kind, fields) in faults.items():
         pair.reset(an_assignment(tmp_path, workers=2, **fields))
         failure = pair.step().failure
-        assert failure.kind == "setup"
+        assert failure.kind == kind
         assert message in failure.message
 
 
