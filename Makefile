@@ -19,7 +19,7 @@ test: $(READY) chromium ## Run all tests.
 	$(BIN)/python -m pytest
 
 chromium: # Debian's, for the tests of the page; where it is missing and cannot be installed, this fails.
-	@command -v chromium > /dev/null || (apt-get -qq update && apt-get -qq install -y chromium > /dev/null)
+	@command -v chromium > /dev/null || (apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y chromium > /dev/null)
 
 screenshots: $(READY) chromium ## Take pictures of every view of the page, from a real search, into docs/screenshots.
 	$(BIN)/python -m examples.screenshots docs/screenshots
