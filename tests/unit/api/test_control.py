@@ -39,7 +39,7 @@ def test_if_match_lets_one_of_two_change_it(service, search):
 
 
 REFUSED = {
-    "epochs": ({"budget": {"epochs": 9}}, "budget.epochs", "learning-rate schedules"),
+    "epochs": ({"budget": {"epochs": 9}}, "budget.epochs", "POST .../extend can raise it"),
     "a seed": ({"seed": 1}, "seed", "must stay as it is"),
     "a typing error": ({"paralellism": 1}, "paralellism", "did you mean parallelism"),
     "a typing error in the budget": ({"budget": {"trails": 1}}, "budget.trails", "did you mean trials"),

@@ -318,14 +318,14 @@ def test_a_ledger_that_does_not_answer_is_tried_again_and_the_study_is_told_once
     driver, search, ledger = started(searches, trials=1, epochs=2)
     write, failures = type(ledger).write, [1, 1]
 
-    def failing(self, lease):
+    def failing(self, lease, token=None):
         if failures:
             failures.pop()
             raise LedgerUnavailable("away")
-        return write(self, lease)
+        return write(self, lease, token)
 
     monkeypatch.setattr(type(ledger), "write", failing)
-    monkeypatch.setattr("service.runner.run.time.sleep", lambda _seconds: None)
+    monkeypatch.setattr("service.runner.patience.time.sleep", lambda _seconds: None)
     assert driver.train(0) is Verdict.CONTINUE
     assert failures == []
     assert len(ledger.reports(search)) == 1
