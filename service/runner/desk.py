@@ -54,6 +54,7 @@ class Desk:
         self._is_away = is_away
         self._on_error = on_error
         self._has_failed = False
+        self._is_closed = False
         self._tasks: SimpleQueue[_Task[Any] | None] = SimpleQueue()
         self._late: deque[Callable[[], None]] = deque()
         self._current: _Task[Any] | None = None
@@ -72,12 +73,14 @@ class Desk:
         return self._current is not None and self._current.is_late
 
     def ask(self, call: Callable[[], T], then: Callable[[T], None] | None = None) -> T | Literal[_Late.LATE] | None:
-        """What a call returns, None if it or an earlier one raised, or LATE while the ledger is away.
+        """What a call returns, LATE while the ledger is away; None if it or an earlier one raised, or after `close`.
 
         Args:
             call: carried out after all earlier ones.
             then: gets what a late call returned, in the thread that calls `collect`.
         """
+        if self._is_closed:
+            return None
         task = _Task(call=call, then=then)
         self._tasks.put(task)
         while not task.done.wait(_LOOK_S):
@@ -94,8 +97,8 @@ class Desk:
             self._late.popleft()()
 
     def close(self) -> None:
-        """Carries out nothing more; a call under way is not waited for."""
-        self._has_failed = True
+        """Carries out nothing more; a call under way is not waited for. Called by the thread that asks."""
+        self._has_failed = self._is_closed = True
         self._tasks.put(None)
 
     def _work(self) -> None:

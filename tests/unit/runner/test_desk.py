@@ -67,3 +67,11 @@ def test_after_an_error_nothing_more_is_carried_out(desk, errors):
     assert desk.ask(broken) is None
     assert desk.ask(lambda: pytest.fail("carried out")) is None
     assert [str(error) for error in errors] == ["no"]
+
+
+def test_who_asks_a_closed_desk_is_not_left_waiting(desk):
+    desk.close()
+    asked = threading.Thread(target=lambda: desk.ask(lambda: 7), daemon=True)
+    asked.start()
+    asked.join(5)
+    assert not asked.is_alive()
