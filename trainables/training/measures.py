@@ -10,6 +10,7 @@ from __future__ import annotations
 import resource
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import psutil
 import torch
@@ -57,12 +58,23 @@ def utilisation(device: torch.device) -> dict[str, float]:
 
 def memory(device: torch.device) -> dict[str, float]:
     """Return what the process and its GPU hold now, and the most they held."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     now = psutil.Process().memory_info().rss
-    measured = {"rss_bytes": float(now), "rss_peak_bytes": float(max(now, peak))}
+    measured = {"rss_bytes": float(now), "rss_peak_bytes": float(max(now, _peak_bytes()))}
     if device.type == "cuda":
         measured["gpu_memory_peak_bytes"] = float(torch.cuda.max_memory_allocated(device))
     return measured
+
+
+def _peak_bytes() -> int:
+    """The most that was resident since this program began.
+
+    Not `ru_maxrss` where it can be helped: in Linux that survives `exec`, so it is at least what the parent held.
+    """
+    try:
+        status = Path("/proc/self/status").read_text()
+    except FileNotFoundError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return 1024 * next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:"))
 
 
 def of_all_ranks(parts: Sequence[Mapping[str, float]]) -> dict[str, float]:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import subprocess
+import sys
+
 import pytest
 import torch
 from hypothesis import given
@@ -82,3 +86,10 @@ def test_a_warning_means_growth_in_every_one_of_the_epochs_before(sizes):
         if warning is not None:
             last = sizes[end - GROWING_EPOCHS : end + 1]
             assert last == sorted(set(last))
+
+
+def test_the_peak_of_a_process_is_its_own_however_large_its_parent_was():
+    large = bytearray(b"x") * int(1000 * MIB)
+    program = "import torch; from trainables.training.measures import memory as m; print(m(torch.device('cpu')))"
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert 50 * MIB < ast.literal_eval(told)["rss_peak_bytes"] < len(large)
